@@ -1,0 +1,30 @@
+// What one MoE layer asks of the network: the seam between routing and placement, which know
+// tokens, and transports, which know bytes.
+//
+// Ranks are the GPUs of one EP group, 0 .. ranks-1. Sources that see the same mix of tokens and
+// the same replicas share one row of `reach` (all of a node under `nearest` dispatch), so a
+// 64-GPU layer is 8 rows, not 64.
+#pragma once
+
+#include <vector>
+
+#include "sim/base/units.hpp"
+
+namespace moesim {
+
+struct DispatchDemand {
+  int ranks = 0;
+  int nodes = 0;
+  int groups = 0;                  // rows of the shares below
+  std::vector<int> node_of_rank;   // [ranks]
+  std::vector<int> group_of_rank;  // [ranks] which row a source uses
+  std::vector<double> tokens;      // [ranks] tokens that each source sends
+  // Of one token of a source in group s: expected number of its experts on rank g ...
+  std::vector<double> assignments;  // [groups * ranks], each row sums to top_k
+  // ... probability that at least one is on rank g ...
+  std::vector<double> reach_rank;  // [groups * ranks]
+  // ... and that at least one is on node n.
+  std::vector<double> reach_node;  // [groups * nodes]
+};
+
+}  // namespace moesim

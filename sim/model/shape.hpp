@@ -1,0 +1,80 @@
+// The shape of a transformer: what decides flops, bytes and messages per token.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sim/base/dtype.hpp"
+#include "sim/base/units.hpp"
+
+namespace moesim {
+
+enum class AttentionKind { gqa, mla };  // MHA is GQA with kv_heads = heads
+
+struct AttentionShape {
+  AttentionKind kind = AttentionKind::gqa;
+  int heads = 0;
+  int kv_heads = 0;             // gqa
+  int head_dim = 0;             // gqa
+  int q_lora_rank = 0;          // mla; 0: queries are not compressed
+  int kv_lora_rank = 0;         // mla
+  int qk_nope_dim = 0;          // mla
+  int qk_rope_dim = 0;          // mla
+  int v_head_dim = 0;           // mla
+  int sliding_window = 0;       // tokens; 0: full attention
+  int full_layer_period = 1;    // with a window: one layer in this many is full attention
+  int linear_layer_period = 0;  // n: all but one layer in n are linear attention; 0: none
+
+  friend bool operator==(const AttentionShape&, const AttentionShape&) = default;
+};
+
+struct ModelShape {
+  std::string name;
+  std::string source;  // where the shape comes from
+  int layers = 0;
+  int dense_layers = 0;  // of `layers`, with a dense FFN (placed first unless moe_period > 1)
+  int moe_period = 1;    // > 1: one MoE layer in this many (Llama-4-Maverick: 2)
+  int hidden = 0;
+  int dense_intermediate = 0;
+  int moe_intermediate = 0;
+  int experts = 0;  // routed experts per MoE layer; 0: a dense model
+  int top_k = 0;
+  int shared_intermediate = 0;  // all shared experts of a layer together
+  int expert_groups = 1;
+  int top_groups = 1;
+  bool gated = true;  // SwiGLU: three matrices per expert; else two
+  bool tied_embeddings = false;
+  int vocab = 0;
+  AttentionShape attention;
+  Dtype weights = Dtype::bf16;  // experts and dense FFN
+  Dtype attention_weights = Dtype::bf16;
+  Dtype kv_cache = Dtype::bf16;
+  Dtype dispatch = Dtype::fp8_block;  // activations on the wire, dispatch
+  Dtype combine = Dtype::bf16;        // activations on the wire, combine
+  int dispatch_width = 0;             // 0: hidden
+  double official_total_params = 0;   // as published; 0: unknown
+  double official_active_params = 0;
+
+  friend bool operator==(const ModelShape&, const ModelShape&) = default;
+};
+
+// True for the layers (0-based) that hold routed experts.
+bool is_moe_layer(const ModelShape& model, int layer);
+int moe_layer_count(const ModelShape& model);
+
+// Parameters. `active` counts what one token uses: top_k experts, shared experts, attention,
+// dense layers, embeddings and head.
+double expert_params(const ModelShape& model);
+double attention_params(const ModelShape& model);
+double total_params(const ModelShape& model);
+double active_params(const ModelShape& model);
+
+// Bytes in memory.
+Bytes expert_bytes(const ModelShape& model);
+Bytes kv_bytes_per_token(const ModelShape& model);  // all layers
+// Everything but routed experts: attention, dense FFN, shared experts, router, embeddings,
+// head.
+Bytes resident_bytes(const ModelShape& model);
+
+}  // namespace moesim

@@ -1,0 +1,54 @@
+// The [serving] section: how an engine batches, and how the model is spread over GPUs.
+#pragma once
+
+#include <string>
+
+#include "sim/base/units.hpp"
+
+namespace moesim {
+
+enum class ServingMode { aggregated, disaggregated, training };
+enum class Overlap { none, shared_expert, two_batch };
+
+struct ServingOptions {
+  ServingMode mode = ServingMode::aggregated;
+  int tp = 1;           // GPUs per attention rank
+  int dp = 0;           // attention ranks per instance; 0: all GPUs of the instance / tp
+  int ep = 0;           // GPUs that share a layer's experts; 0: dp x tp
+  int instances = 1;    // engines; the cluster's GPUs are divided evenly
+  int max_batch = 128;  // running requests per attention rank
+  int max_tokens_per_step = 8192;  // per attention rank, prefill and decode together
+  bool chunked_prefill = true;
+  Overlap overlap = Overlap::none;
+  std::string transport = "auto";         // auto, pairwise, node_dedup, low_latency, nccl
+  std::string network = "auto";           // auto, bound, fluid, simgrid_links, simgrid_flows
+  std::string balancing = "round_robin";  // over instances
+  std::string rank_balancing = "least_loaded";  // over attention ranks
+  double memory_fraction = 0.9;                 // of GPU memory for weights and KV
+  int kv_block = 64;                            // tokens per KV block
+  double prefix_hit_ratio = 0;                  // of prompt tokens found in the cache
+  double speculative_tokens = 0;                // accepted draft tokens per step, mean
+  int queue_cap = 0;                            // waiting requests per instance; 0: no limit
+  Seconds step_overhead{-1};                    // host time per step; negative: the profile's
+  double warmup = 0.1;  // first fraction of requests left out of the percentiles
+
+  friend bool operator==(const ServingOptions&, const ServingOptions&) = default;
+};
+
+struct CalibrationOptions {
+  std::string profile = "h200-sxm/sglang";
+  friend bool operator==(const CalibrationOptions&, const CalibrationOptions&) = default;
+};
+
+// One [[fault]].
+struct FaultOptions {
+  Seconds at{0};
+  Seconds lasts{-1};     // negative: to the end
+  std::string target;    // "node5.nic1", "gpu12", "node3"
+  double bandwidth = 1;  // fraction left; 0: down
+  double speed = 1;      // GPUs: fraction left; 0: down
+
+  friend bool operator==(const FaultOptions&, const FaultOptions&) = default;
+};
+
+}  // namespace moesim

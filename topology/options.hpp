@@ -1,0 +1,54 @@
+// The [cluster] section: what machines, how many, how they are wired.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sim/base/units.hpp"
+
+namespace moesim {
+
+// One GPU type as its datasheet has it. Rates are dense, without sparsity.
+struct GpuSpec {
+  std::string name;          // key of kernel profiles: "h200-sxm"
+  std::string architecture;  // "ampere", "ada", "hopper", "blackwell"
+  Bytes memory{0};
+  BytesPerSecond memory_bandwidth{0};
+  FlopsPerSecond bf16_flops{0};
+  FlopsPerSecond fp8_flops{0};   // 0: not supported
+  FlopsPerSecond fp4_flops{0};   // 0: not supported
+  FlopsPerSecond int8_flops{0};  // operations per second
+  int sms = 0;
+  Watts power{0};
+  Watts idle_power{0};
+
+  friend bool operator==(const GpuSpec&, const GpuSpec&) = default;
+};
+
+struct NodeSpec {
+  int gpus = 8;
+  BytesPerSecond nvlink_bandwidth{0};  // per GPU and direction
+  Seconds nvlink_latency{1e-6};
+  int nics = 8;
+  BytesPerSecond nic_bandwidth{0};  // per NIC and direction
+  Seconds nic_latency{2e-6};        // NIC to switch
+  DollarsPerSecond price{0};        // per node
+
+  friend bool operator==(const NodeSpec&, const NodeSpec&) = default;
+};
+
+struct ClusterOptions {
+  GpuSpec gpu;
+  NodeSpec node;
+  int nodes = 1;
+  std::string fabric = "rail_optimized";
+  double oversubscription = 1;    // leaf to spine
+  Seconds switch_latency{5e-7};   // per hop
+  int nodes_per_domain = 0;       // nvl_domain: nodes that share one NVLink switch fabric
+  bool nvlink_forwarding = true;  // rails: cross over inside the node to the right rail
+
+  friend bool operator==(const ClusterOptions&, const ClusterOptions&) = default;
+};
+
+}  // namespace moesim
