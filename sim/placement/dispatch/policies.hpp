@@ -1,0 +1,12 @@
+// One maker per dispatch policy, each in the file of its name.
+#pragma once
+
+#include "sim/placement/dispatch.hpp"
+
+namespace moesim::dispatch {
+
+std::unique_ptr<DispatchPolicy> nearest(const Placement&, const DispatchSettings&);
+std::unique_ptr<DispatchPolicy> random(const Placement&, const DispatchSettings&);
+std::unique_ptr<DispatchPolicy> round_robin(const Placement&, const DispatchSettings&);
+
+}  // namespace moesim::dispatch
