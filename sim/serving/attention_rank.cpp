@@ -182,7 +182,6 @@ void AttentionRank::complete_decode(RankRequest& r, Seconds now, StepEvents& eve
   const Seconds gap = now - r.last_token;
   if (events.gaps.empty() || events.gaps.back().gap != gap) events.gaps.push_back({gap, 0});
   events.gaps.back().count += 1;
-  if (tokens > 1) events.gaps.push_back({Seconds{0}, tokens - 1});
   r.last_token = now;
   r.context += tokens;
   r.produced += tokens;

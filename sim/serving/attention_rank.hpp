@@ -44,7 +44,7 @@ struct RankLimits {
 struct StepEvents {
   struct Gap {
     Seconds gap{0};
-    int count = 0;
+    int count = 0;  // tokens that come together are one gap
   };
   std::vector<std::int32_t> scheduled;  // first work done for a request
   std::vector<std::int32_t> first_token;
