@@ -81,7 +81,7 @@ void MoeStep::refresh_reach() {
   reach_epoch_ = router_.epoch();
 }
 
-const DispatchDemand& MoeStep::demand(int layer) {
+DispatchDemand& MoeStep::demand(int layer) {
   refresh_reach();
   reach_->rescale(layer, layer_counts_, demand_);
   return demand_;

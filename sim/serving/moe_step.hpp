@@ -57,7 +57,7 @@ class MoeStep {
   MoeLayerTime layer(int layer, double part, std::span<const double> slowdown);
   // What the layer asks of the network, after layer(): shares for the same counts. `tokens` is
   // the caller's to fill. Not for placements on a single rank.
-  const DispatchDemand& demand(int layer);
+  DispatchDemand& demand(int layer);
 
   void account(int layer, const MoeLayerTime& time);
   [[nodiscard]] const ExpertTotals& totals() const { return totals_; }
