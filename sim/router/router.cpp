@@ -32,6 +32,8 @@ Router::Router(const RouterOptions& options, const RouterShape& shape, std::uint
       preset_(resolve_router(options)),
       popularity_(preset_, shape_, seed, domains, options.balance_pressure),
       drift_time_(options.drift_time),
+      capacity_factor_(options.capacity_factor),
+      overflow_(parse_overflow(options.overflow)),
       seed_(seed),
       tables_(preset_.step_jitter),
       drift_(shape_.cells(), 0.0),
@@ -136,6 +138,26 @@ void Router::counts(const StepMix& mix, ExpertCounts& out) {
         tables_, mix.tokens, shape_.top_k, count_streams_[layer], scratch_,
         std::span(out).subspan(begin, experts));
   }
+}
+
+OverflowTotals Router::limit(int tokens, ExpertCounts& counts) {
+  OverflowTotals totals;
+  totals.routed = static_cast<long>(tokens) * shape_.top_k * shape_.layers;
+  if (capacity_factor_ <= 0 || overflow_ == Overflow::none) return totals;
+  const int capacity = expert_capacity(capacity_factor_, tokens, shape_.top_k, shape_.experts);
+  const auto experts = static_cast<std::size_t>(shape_.experts);
+  for (std::size_t begin = 0; begin < counts.size(); begin += experts) {
+    const std::span<int> row = std::span(counts).subspan(begin, experts);
+    apply_capacity(row, std::span(pi_).subspan(begin, experts), capacity, overflow_, limited_);
+    for (std::size_t e = 0; e < experts; ++e) {
+      row[e] = limited_.kept[e] + limited_.padded[e];
+      totals.padded += limited_.padded[e];
+    }
+    totals.overflowed += limited_.overflowed;
+    totals.dropped += limited_.dropped;
+    totals.rerouted += limited_.rerouted;
+  }
+  return totals;
 }
 
 const TokenSample& Router::sample(int layer) {
