@@ -14,6 +14,13 @@ constexpr std::array kPolicies = {
     Entry<MakeDispatch>{"random", "each token draws a replica", dispatch::random},
     Entry<MakeDispatch>{"round_robin", "tokens take the replicas in turn",
                         dispatch::round_robin},
+    Entry<MakeDispatch>{"lp", "least busy GPU possible for the step's counts", dispatch::lp},
+    Entry<MakeDispatch>{"min_active", "fewest active experts on a GPU", dispatch::min_active},
+    Entry<MakeDispatch>{"spill", "hot GPUs hand tokens and weights to idle ones",
+                        dispatch::spill},
+    Entry<MakeDispatch>{"balanced", "oracle: every GPU gets the mean", dispatch::balanced},
+    Entry<MakeDispatch>{"lower_bound", "oracle: the best any placement could do",
+                        dispatch::lower_bound},
 };
 
 }  // namespace
