@@ -52,8 +52,8 @@ class Machine {
 };
 
 // `cluster` outlives the machine; set_scale changes it. Without a cluster there are only
-// timers.
+// timers. `window` as in FlowNetwork; 0 is exact.
 std::unique_ptr<Machine> make_analytic_machine();
-std::unique_ptr<Machine> make_analytic_machine(Cluster& cluster);
+std::unique_ptr<Machine> make_analytic_machine(Cluster& cluster, double window = 0);
 
 }  // namespace moesim
