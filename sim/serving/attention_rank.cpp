@@ -18,7 +18,14 @@ void StepEvents::clear() {
 }
 
 AttentionRank::AttentionRank(const RankLimits& limits, Stream stream)
-    : limits_(limits), stream_(stream) {}
+    : limits_(limits), stream_(stream) {
+  batch_.domain_tokens.resize(static_cast<std::size_t>(limits.domains));
+}
+
+void AttentionRank::plan_rows(RankRequest& request, int rows) {
+  request.planned = rows;
+  batch_.domain_tokens[static_cast<std::size_t>(request.domain)] += rows;
+}
 
 int AttentionRank::blocks_for(int tokens) const {
   return (tokens + limits_.kv_block - 1) / limits_.kv_block;
@@ -92,7 +99,7 @@ void AttentionRank::plan_decodes(StepEvents& events) {
     RankRequest& r = running_[i];
     if (r.prompt_left > 0) continue;
     if (!grow(r, rows, events)) break;
-    r.planned = rows;
+    plan_rows(r, rows);
     budget_ -= rows;
     batch_.decodes += 1;
     batch_.decode_tokens += rows;
@@ -107,7 +114,7 @@ void AttentionRank::plan_prefill(StepEvents& events) {
     if (r.prompt_left == 0) continue;
     const int chunk = std::min(budget, r.prompt_left);
     if (!grow(r, chunk, events)) break;
-    r.planned = chunk;
+    plan_rows(r, chunk);
     batch_.chunks.push_back({chunk, r.context});
     budget -= chunk;
   }
@@ -136,7 +143,7 @@ void AttentionRank::admit(int& budget, StepEvents& events) {
     waiting_.pop_front();
     r.blocks = need;
     used_blocks_ += need;
-    r.planned = chunk;
+    plan_rows(r, chunk);
     budget = std::max(0, budget - chunk);
     if (r.produced == 0) events.scheduled.push_back(r.request);
     if (comes_with_kv) {

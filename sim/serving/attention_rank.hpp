@@ -26,6 +26,7 @@ struct RankRequest {
   std::int32_t blocks = 0;
   std::int32_t planned = 0;  // in this step: prompt tokens, or rows decoded
   std::int32_t priority = 0;
+  std::int32_t domain = 0;  // whose experts its tokens prefer
   Seconds last_token{0};
 };
 
@@ -38,6 +39,7 @@ struct RankLimits {
   std::int64_t kv_blocks = 1024;
   double watermark = 0.01;        // of the blocks, kept free when admitting
   double speculative_tokens = 0;  // accepted drafts per decode, mean
+  int domains = 1;
 };
 
 // What came out of one step.
@@ -91,6 +93,7 @@ class AttentionRank {
 
  private:
   [[nodiscard]] int blocks_for(int tokens) const;
+  void plan_rows(RankRequest& request, int rows);
   bool grow(RankRequest& request, int tokens, StepEvents& events);
   bool preempt_youngest(const RankRequest& keep, StepEvents& events);
   void admit(int& budget, StepEvents& events);

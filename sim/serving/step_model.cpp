@@ -24,6 +24,7 @@ StepModel::StepModel(const ModelShape& model, const Parallelism& parallel,
   rank_slowdown_.assign(dp, 1.0);
   core_.assign(costs.kinds(), std::vector<Seconds>(dp));
   attention_.resize(costs.kinds());
+  attention_mean_.resize(costs.kinds());
 }
 
 void StepModel::set_slowdown(std::vector<double> slowdown) {
@@ -71,17 +72,26 @@ void StepModel::measure_ranks(std::span<const AttentionRank> ranks) {
   }
   for (std::size_t kind = 0; kind < core_.size(); ++kind) {
     attention_[kind] = Seconds{0};
+    attention_mean_[kind] = Seconds{0};
     for (std::size_t d = 0; d < ranks.size(); ++d) {
       core_[kind][d] = rank_slowdown_[d] * costs_.attention(ranks[d].batch(), kind, part_);
       attention_[kind] = std::max(attention_[kind], core_[kind][d]);
+      attention_mean_[kind] += core_[kind][d] / static_cast<double>(ranks.size());
     }
+    attention_mean_[kind] = std::min(attention_mean_[kind], attention_[kind]);
   }
 }
 
-void StepModel::add_dense_layer(std::size_t kind, StepTime& time) const {
-  time[StepPhase::attention] += attention_[kind] / part_;
-  time[StepPhase::collective] += 2.0 * all_reduce(most_tokens_);
-  time[StepPhase::dense] += slowest([&](double tokens) { return costs_.dense_ffn(tokens); });
+void StepModel::add_dense_layer(std::size_t kind, CauseSeconds& time) const {
+  add_attention(kind, time);
+  time[Cause::collective] += (2.0 * all_reduce(most_tokens_)).value;
+  time[Cause::dense] += slowest([&](double tokens) { return costs_.dense_ffn(tokens); }).value;
+}
+
+void StepModel::add_attention(std::size_t kind, CauseSeconds& time) const {
+  const Seconds wait = attention_[kind] - attention_mean_[kind];
+  time[Cause::attention] += (attention_mean_[kind] / part_).value;
+  time[Cause::attention_straggler] += (wait / part_).value;
 }
 
 MoeLayerTime StepModel::moe_layer(int layer, LinkLedger& ledger, Seconds now, LinkId& busiest) {
@@ -100,14 +110,14 @@ MoeLayerTime StepModel::moe_layer(int layer, LinkLedger& ledger, Seconds now, Li
   return time;
 }
 
-void StepModel::add_moe_layer(const LayerParts& parts, StepTime& time) const {
+void StepModel::add_moe_layer(const LayerParts& parts, CauseSeconds& time) const {
   const double times = 1 / part_;  // micro-batches, one after the other on the GPU
   Seconds dispatch = times * parts.moe.dispatch;
   Seconds combine = times * parts.moe.combine;
   if (options_.overlap == Overlap::shared_expert) {
     dispatch = std::max(Seconds{0}, dispatch - parts.shared);
   } else if (part_ < 1) {
-    const Seconds compute = times * (parts.attention + parts.collective + parts.shared +
+    const Seconds compute = times * (attention_[parts.kind] + parts.collective + parts.shared +
                                      parts.router + parts.moe.slowest);
     const Seconds communication = dispatch + combine;
     const double exposed =
@@ -115,14 +125,13 @@ void StepModel::add_moe_layer(const LayerParts& parts, StepTime& time) const {
     dispatch *= exposed;
     combine *= exposed;
   }
-  time[StepPhase::attention] += times * parts.attention;
-  time[StepPhase::collective] += times * parts.collective;
-  time[StepPhase::dense] += times * parts.shared;
-  time[StepPhase::router] += times * parts.router;
-  time[StepPhase::dispatch] += dispatch;
-  time[StepPhase::experts] += times * parts.moe.mean;
-  time[StepPhase::straggler] += times * (parts.moe.slowest - parts.moe.mean);
-  time[StepPhase::combine] += combine;
+  add_attention(parts.kind, time);
+  time[Cause::collective] += (times * parts.collective).value;
+  time[Cause::dense] += (times * (parts.shared + parts.router)).value;
+  time[Cause::dispatch] += dispatch.value;
+  time[Cause::expert] += (times * parts.moe.mean).value;
+  time[Cause::expert_straggler] += (times * (parts.moe.slowest - parts.moe.mean)).value;
+  time[Cause::combine] += combine.value;
 }
 
 void StepModel::add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds now) {
@@ -141,8 +150,8 @@ void StepModel::add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds n
       continue;
     }
     LinkId busiest{-1};
-    parts.attention = attention_[kind];
-    parts.moe = moe_layer(moe_layer_index, ledger, now + report.time.total(), busiest);
+    parts.kind = kind;
+    parts.moe = moe_layer(moe_layer_index, ledger, now + Seconds{report.time.sum()}, busiest);
     add_moe_layer(parts, report.time);
     report.dispatch += parts.moe.dispatch / part_;
     report.combine += parts.moe.combine / part_;
@@ -189,12 +198,13 @@ StepReport StepModel::evaluate(std::span<const AttentionRank> ranks,
     sampled = std::max(sampled, static_cast<double>(rank.batch().sampled()));
     sequences += rank.batch().sampled();
   }
-  report.time[StepPhase::ends] =
-      slowest([&](double tokens) { return costs_.ends(tokens, std::min(tokens, sampled)); });
-  report.time[StepPhase::host] =
-      options_.step_overhead.value >= 0
-          ? options_.step_overhead
-          : costs_.host_overhead(static_cast<double>(sequences)).time;
+  report.time[Cause::dense] =
+      slowest([&](double tokens) { return costs_.ends(tokens, std::min(tokens, sampled)); })
+          .value;
+  const Seconds host = options_.step_overhead.value >= 0
+                           ? options_.step_overhead
+                           : costs_.host_overhead(static_cast<double>(sequences)).time;
+  report.time[Cause::host] = host.value;
   if (moe_ != nullptr) {
     moe_->draw(report.tokens, share);
     add_moe_layers(report, ledger, now);

@@ -13,17 +13,18 @@
 #include <span>
 #include <vector>
 
+#include "sim/metrics/cause.hpp"
 #include "sim/serving/attention_rank.hpp"
 #include "sim/serving/layer_costs.hpp"
 #include "sim/serving/moe_network.hpp"
 #include "sim/serving/moe_step.hpp"
-#include "sim/serving/step_time.hpp"
 
 namespace moesim {
 
 // Everything about one step that later stages may want.
 struct StepReport {
-  StepTime time;
+  CauseSeconds time;    // along the critical path; communication as far as it is not hidden
+  [[nodiscard]] Seconds total() const { return Seconds{time.sum()}; }
   Seconds dispatch{0};  // as they ran, whether hidden or not; sums over the layers
   Seconds combine{0};
   Seconds experts{0};        // slowest rank, sum over the layers
@@ -53,17 +54,18 @@ class StepModel {
  private:
   // Of one MoE layer, for the part of the step that runs at once.
   struct LayerParts {
-    Seconds attention{0};
+    std::size_t kind = 0;  // of attention
     Seconds collective{0};
     Seconds shared{0};
     Seconds router{0};
     MoeLayerTime moe;
   };
   void measure_ranks(std::span<const AttentionRank> ranks);
-  void add_dense_layer(std::size_t kind, StepTime& time) const;
+  void add_dense_layer(std::size_t kind, CauseSeconds& time) const;
+  void add_attention(std::size_t kind, CauseSeconds& time) const;
   void add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds now);
   MoeLayerTime moe_layer(int layer, LinkLedger& ledger, Seconds now, LinkId& busiest);
-  void add_moe_layer(const LayerParts& parts, StepTime& time) const;
+  void add_moe_layer(const LayerParts& parts, CauseSeconds& time) const;
   void account_busy(std::span<const AttentionRank> ranks);
   [[nodiscard]] Seconds all_reduce(double tokens) const;
   // The slowest rank's time; `time_of` takes the rank's batch tokens.
@@ -91,6 +93,7 @@ class StepModel {
   std::vector<double> gpu_tokens_;          // [gpus] what a GPU sends, for the part
   std::vector<std::vector<Seconds>> core_;  // [kinds][dp] attention of one layer, for the part
   std::vector<Seconds> attention_;          // [kinds] of the slowest rank
+  std::vector<Seconds> attention_mean_;     // [kinds] over the ranks
 };
 
 }  // namespace moesim
