@@ -59,7 +59,7 @@ TEST_CASE("a large sketch is within its relative error of the element of nearest
 }
 
 TEST_CASE("merging sketches is adding everything to one") {
-  rc::check("merge", [] {
+  REQUIRE(rc::check("merge", [] {
     Stream random(*rc::gen::arbitrary<std::uint64_t>(), "merge");
     QuantileSketch parts[2];
     QuantileSketch whole;
@@ -77,5 +77,5 @@ TEST_CASE("merging sketches is adding everything to one") {
     for (const double p : {0.01, 0.5, 0.99}) {
       RC_ASSERT(std::abs(parts[0].quantile(p) / whole.quantile(p) - 1) < 0.0021);
     }
-  });
+  }));
 }
