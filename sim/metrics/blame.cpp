@@ -18,11 +18,20 @@ bool adds_up(double sum, Seconds latency, Seconds now) {
 }  // namespace
 
 std::string_view to_text(Cause cause) {
-  constexpr std::string_view names[] = {
-      "queueing", "attention",   "attention_straggler", "dense",
-      "dispatch", "expert",      "expert_straggler",    "combine",
-      "host",     "kv_transfer", "rebalancing",         "fault",
-      "other"};
+  constexpr std::string_view names[] = {"queueing",
+                                        "attention",
+                                        "attention_straggler",
+                                        "collective",
+                                        "dense",
+                                        "dispatch",
+                                        "expert",
+                                        "expert_straggler",
+                                        "combine",
+                                        "host",
+                                        "kv_transfer",
+                                        "rebalancing",
+                                        "fault",
+                                        "other"};
   static_assert(std::size(names) == kCauses);
   return names[static_cast<std::size_t>(cause)];
 }

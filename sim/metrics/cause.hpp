@@ -12,6 +12,7 @@ enum class Cause : std::uint8_t {
   queueing,             // in a queue: never scheduled yet, or preempted
   attention,            // attention if all ranks had the mean load
   attention_straggler,  // ... and what the slowest rank takes longer
+  collective,           // all-reduces between the GPUs of an attention rank
   dense,                // dense FFN, shared experts, embeddings, head, router
   dispatch,             // tokens to experts: pack and network
   expert,               // routed experts if all GPUs had the mean load
@@ -23,7 +24,7 @@ enum class Cause : std::uint8_t {
   fault,                // recovery time
   other,                // what the caller left unexplained; idle gaps
 };
-inline constexpr std::size_t kCauses = 13;
+inline constexpr std::size_t kCauses = 14;
 
 std::string_view to_text(Cause cause);
 

@@ -198,9 +198,9 @@ StepReport StepModel::evaluate(std::span<const AttentionRank> ranks,
     sampled = std::max(sampled, static_cast<double>(rank.batch().sampled()));
     sequences += rank.batch().sampled();
   }
-  report.time[Cause::dense] =
-      slowest([&](double tokens) { return costs_.ends(tokens, std::min(tokens, sampled)); })
-          .value;
+  report.time[Cause::dense] = slowest([&](double tokens) {
+                                return costs_.ends(tokens, std::min(tokens, sampled));
+                              }).value;
   const Seconds host = options_.step_overhead.value >= 0
                            ? options_.step_overhead
                            : costs_.host_overhead(static_cast<double>(sequences)).time;

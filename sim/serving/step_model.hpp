@@ -23,7 +23,7 @@ namespace moesim {
 
 // Everything about one step that later stages may want.
 struct StepReport {
-  CauseSeconds time;    // along the critical path; communication as far as it is not hidden
+  CauseSeconds time;  // along the critical path; communication as far as it is not hidden
   [[nodiscard]] Seconds total() const { return Seconds{time.sum()}; }
   Seconds dispatch{0};  // as they ran, whether hidden or not; sums over the layers
   Seconds combine{0};
