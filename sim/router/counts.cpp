@@ -139,8 +139,8 @@ void draw_counts(const CountRates& rates, const CountTables& tables, int tokens,
     if (static_cast<float>(tokens) * p[e] < kFewTokens) {
       counts[e] = few(tokens, p[e], static_cast<float>(bits >> 40) * 0x1p-24F);
     } else {
-      const float share = p[e] * (1 - p[e]) / std::max(variance, 1e-9F);
-      counts[e] = many(tokens, p[e], 1 + share, tables.normal()[bits & kMask]);
+      const float share = p[e] * (1 - p[e]) / std::max(2 * p[e] * (1 - p[e]), variance);
+      counts[e] = many(tokens, p[e], 1 / (1 - share), tables.normal()[bits & kMask]);
     }
     sum += counts[e];
   }

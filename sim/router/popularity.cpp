@@ -13,6 +13,11 @@ namespace {
 // The most that one expert's inclusion may be: log(1 - pi) must stay finite.
 constexpr double kMostLoad = 0.98;
 
+// Up to here the inclusion integral is cheap, and the closed form would be off by 1 %.
+constexpr int kFewExperts = 16;
+// Exact tokens per layer that a grouped router's thresholds are read from.
+constexpr int kThresholdTokens = 2048;
+
 // Sigma of a layer at depth y = |2x - 1| (0 middle, 1 either end), for a median of 1.
 // Through .43, .67, 1.05 and 1.35 at y = 0, .5, .9 and 1, as measured on DeepSeek-V3.
 double u_shape(double y) { return (0.43 + 0.48 * y + 0.44 * std::pow(y, 8)) / 0.67; }
@@ -68,6 +73,7 @@ void draw_layer(const RouterPreset& preset, double sigma, Stream& stream,
 Popularity::Popularity(const RouterPreset& preset, const RouterShape& shape, std::uint64_t seed,
                        const std::vector<std::string>& domains, double balance_pressure)
     : shape_(shape),
+      seed_(seed),
       classes_(preset.class_sigma > 0 ? preset.classes : 1),
       load_(shape.cells()),
       base_(shape.cells()),
@@ -109,8 +115,9 @@ void Popularity::match_loads() {
   domain_.emplace_back(shape_.cells(), 0.0);
   for (int layer = 0; layer < shape_.layers; ++layer) {
     const auto begin = static_cast<std::size_t>(layer) * experts;
-    for (int round = 0; classes_ > 1 && round < 3; ++round) {
-      average_inclusion(layer, 0, pi);
+    const Thresholds thresholds = thresholds_of(layer, 0);
+    for (int round = 0; round < 3; ++round) {
+      average_inclusion(layer, 0, thresholds, pi);
       for (std::size_t e = 0; e < experts; ++e) {
         base_[begin + e] += std::log(rate_of(load_[begin + e]) / rate_of(pi[e]));
       }
@@ -122,7 +129,8 @@ void Popularity::match_loads() {
     auto& all = marginal_[static_cast<std::size_t>(domain)];
     for (int layer = 0; layer < shape_.layers; ++layer) {
       const auto begin = static_cast<std::size_t>(layer) * experts;
-      average_inclusion(layer, domain, std::span(all).subspan(begin, experts));
+      average_inclusion(layer, domain, thresholds_of(layer, domain),
+                        std::span(all).subspan(begin, experts));
     }
   }
 }
@@ -140,13 +148,33 @@ void Popularity::rates(int layer, int token_class, int domain, std::span<double>
   }
 }
 
-void Popularity::average_inclusion(int layer, int domain, std::span<double> out) const {
+Popularity::Thresholds Popularity::thresholds_of(int layer, int domain) const {
+  Thresholds all;
+  if (!shape_.group_limited()) return all;
+  Stream stream(seed_, "router.threshold", static_cast<std::uint64_t>(layer));
+  std::vector<double> rate(static_cast<std::size_t>(shape_.experts));
+  for (int c = 0; c < classes_; ++c) {
+    rates(layer, c, domain, rate);
+    const int tokens = std::max(64, kThresholdTokens / classes_);
+    all.push_back(group_thresholds(shape_, rate, tokens, stream));
+  }
+  return all;
+}
+
+void Popularity::average_inclusion(int layer, int domain, const Thresholds& thresholds,
+                                   std::span<double> out) const {
   std::vector<double> rate(out.size());
   std::vector<double> pi(out.size());
   std::fill(out.begin(), out.end(), 0.0);
   for (int c = 0; c < classes_; ++c) {
     rates(layer, c, domain, rate);
-    inclusion(rate, shape_.top_k, pi);
+    if (shape_.group_limited()) {
+      grouped_inclusion(thresholds[static_cast<std::size_t>(c)], rate, shape_.top_k, pi);
+    } else if (shape_.experts <= kFewExperts) {
+      exact_inclusion(rate, shape_.top_k, pi);
+    } else {
+      moesim::inclusion(rate, shape_.top_k, pi);
+    }
     for (std::size_t e = 0; e < out.size(); ++e) out[e] += pi[e] / classes_;
   }
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sim/machine/machine.hpp"
+#include "sim/metrics/blame.hpp"
 #include "sim/metrics/recorder.hpp"
 #include "sim/serving/attention_rank.hpp"
 #include "sim/serving/balancing/balancing.hpp"
@@ -18,9 +19,7 @@ namespace moesim {
 
 // What an instance tells the simulation around it.
 struct InstanceHooks {
-  // A step ran from `begin` to `end`; requests waiting and running at its end.
-  std::function<void(const StepReport&, Seconds begin, Seconds end, int waiting, int running)>
-      step;
+  std::function<void(const StepReport&, Seconds begin, Seconds end)> step;
   std::function<void(RequestId, Seconds)> finished;
   std::function<void(const RankRequest&, Seconds)> handed_over;  // prefill pools
 };
@@ -28,7 +27,7 @@ struct InstanceHooks {
 class Instance {
  public:
   // References outlive this.
-  Instance(int id, Machine& machine, Recorder& recorder, LinkLedger& ledger,
+  Instance(int id, Machine& machine, Recorder& recorder, Blame& blame, LinkLedger& ledger,
            std::unique_ptr<StepModel> model, std::vector<AttentionRank> ranks,
            const ServingOptions& options, std::uint64_t seed, InstanceHooks hooks);
 
@@ -46,14 +45,16 @@ class Instance {
  private:
   void wake();
   void start_step();
-  void end_step(Seconds begin, const StepReport& report);
+  void end_step(Seconds begin, StepReport report);
   std::size_t pick_rank(const Request& request, int domain);
   [[nodiscard]] int planned_tokens() const;
+  void record_moves(Seconds now);
   void record(Seconds now);
 
   int id_;
   Machine& machine_;
   Recorder& recorder_;
+  Blame& blame_;
   LinkLedger& ledger_;
   std::unique_ptr<StepModel> model_;
   std::vector<AttentionRank> ranks_;

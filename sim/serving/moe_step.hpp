@@ -21,6 +21,7 @@ struct MoeLayerTime {
   Seconds mean{0};     // expert compute, mean over the expert ranks
   Seconds slowest{0};  // and of the slowest
   int slowest_rank = 0;
+  int busiest_expert = 0;   // of the layer, the one with the most tokens
   double balancedness = 1;  // mean / max of the ranks' tokens
   Seconds dispatch{0};
   Seconds combine{0};

@@ -161,6 +161,7 @@ void StepModel::add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds n
       longest_wait = wait;
       report.straggler_layer = moe_layer_index;
       report.straggler_rank = parts.moe.slowest_rank;
+      report.straggler_expert = parts.moe.busiest_expert;
     }
     if (parts.moe.dispatch > longest_dispatch) {
       longest_dispatch = parts.moe.dispatch;

@@ -31,8 +31,11 @@ struct StepReport {
   double balancedness = 1;   // mean over the MoE layers
   int straggler_layer = -1;  // MoE layer with the longest wait for its slowest rank
   int straggler_rank = -1;
-  LinkId busiest_link{-1};  // of the layer with the longest dispatch
+  int straggler_expert = -1;  // the one with the most tokens there
+  LinkId busiest_link{-1};    // of the layer with the longest dispatch
   int tokens = 0;
+  int prompt_tokens = 0;
+  std::int64_t output_tokens = 0;
 };
 
 class StepModel {
