@@ -91,7 +91,6 @@ Popularity::Popularity(const RouterPreset& preset, const RouterShape& shape, std
     std::vector<double>& taste = domain_.emplace_back(shape.cells());
     for (double& t : taste) t = preset.domain_sigma * kept * stream.normal();
   }
-  if (domain_.empty()) domain_.emplace_back(shape.cells(), 0.0);
   match_loads();
 }
 
@@ -110,9 +109,10 @@ void Popularity::draw_base(const RouterPreset& preset, std::uint64_t seed) {
 void Popularity::match_loads() {
   const auto experts = static_cast<std::size_t>(shape_.experts);
   std::vector<double> pi(experts);
-  std::vector<std::vector<double>> tastes;
+  std::vector<std::vector<double>> tastes(1, std::vector<double>(shape_.cells(), 0.0));
   tastes.swap(domain_);
-  domain_.emplace_back(shape_.cells(), 0.0);
+  marginal_.assign(std::max<std::size_t>(1, tastes.size()),
+                   std::vector<double>(shape_.cells()));
   for (int layer = 0; layer < shape_.layers; ++layer) {
     const auto begin = static_cast<std::size_t>(layer) * experts;
     const Thresholds thresholds = thresholds_of(layer, 0);
@@ -122,9 +122,10 @@ void Popularity::match_loads() {
         base_[begin + e] += std::log(rate_of(load_[begin + e]) / rate_of(pi[e]));
       }
     }
+    average_inclusion(layer, 0, thresholds, std::span(marginal_[0]).subspan(begin, experts));
   }
+  if (tastes.empty()) return;  // no domains: everyone is average
   domain_.swap(tastes);
-  marginal_.assign(domain_.size(), std::vector<double>(shape_.cells()));
   for (int domain = 0; domain < domains(); ++domain) {
     auto& all = marginal_[static_cast<std::size_t>(domain)];
     for (int layer = 0; layer < shape_.layers; ++layer) {
