@@ -5,7 +5,7 @@ import { culprits } from './charts/blame.js';
 import { h } from './dom.js';
 import { tableElement } from './figure.js';
 import { objectsTable, objectTable } from './tables.js';
-import { number, withUnit } from './units.js';
+import { withUnit } from './units.js';
 import { promise } from './words.js';
 
 const HEADERS = {
@@ -30,9 +30,8 @@ export function percentileTable(result) {
   return {
     columns: [{ label: 'Latency' }, ...STATS.map((s) => ({ label: s, unit: 's' })), { label: '± of mean', unit: 'ratio' }, { label: 'Count' }],
     rows: metrics.map(([name, m]) => {
-      const i = m.interval ?? m.mean_interval;
-      const [low, high] = Array.isArray(i) ? i : [i?.low, i?.high];
-      const half = typeof low === 'number' && m.mean > 0 ? (high - low) / 2 / m.mean : null;
+      const mean = m.interval?.mean;
+      const half = mean && m.mean > 0 ? (mean[1] - mean[0]) / 2 / m.mean : null;
       return [HEADERS[name] ?? name, ...STATS.map((s) => m[s] ?? null), half, m.count];
     }),
   };
@@ -43,9 +42,9 @@ function percentiles({ result }) {
   const element = tableElement(percentileTable(result), { id: 'percentiles', class: 'wide' });
   Object.entries(result.metrics).forEach(([name, m], row) => {
     element.tBodies[0].rows[row].dataset.metric = name;
-    if (m.small_sample || m.count < 1000) element.tBodies[0].rows[row].cells[4].append(h('sup', { title: `${m.count} values: fewer than ten lie beyond the p99` }, '*'));
+    if (m.small_sample) element.tBodies[0].rows[row].cells[4].append(h('sup', { title: `${m.count} values: fewer than ten lie beyond the p99` }, '*'));
   });
-  const small = Object.values(result.metrics).some((m) => m.small_sample || m.count < 1000);
+  const small = Object.values(result.metrics).some((m) => m.small_sample);
   return h('div', { class: 'card full' }, h('div', { class: 'scroll free' }, element), small && h('p', { class: 'note' }, '* fewer than 1 000 values: this p99 rests on fewer than ten of them.'));
 }
 
@@ -89,4 +88,3 @@ export const sections = [
 ];
 
 export const chartsOf = (id) => charts.filter((chart) => chart.section === id);
-export { number };

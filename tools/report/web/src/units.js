@@ -57,16 +57,18 @@ export function largest(values) {
 
 const SUFFIXES = [
   ['_bytes_per_s', 'B/s'], ['_flops_per_s', 'flops/s'], ['_tokens_per_s', 'tokens/s'], ['_per_s', '/s'],
-  ['_bytes', 'bytes'], ['_s', 's'], ['_usd', 'USD'], ['_dollars', 'USD'], ['_joules', 'J'], ['_watts', 'W'],
+  ['_bytes', 'bytes'], ['_s', 's'], 
 ];
 const RATIOS = new Set([
-  'utilization', 'share', 'router_entropy', 'overflow_rate', 'dropped_token_rate',
-  'balancedness', 'compute_utilization', 'gpu', 'expert_compute', 'links', 'achieved_flops', 'busy',
+  'utilization', 'router_entropy', 'overflow_rate', 'dropped_token_rate', 'dead_experts', 'balancedness', 'worst_balancedness',
+  'expert_compute', 'links', 'achieved_flops', 'dense_baseline', 'relative_error', 'slowest_share',
 ]);
 
 // What a key of result.json is measured in, by its name's ending.
 export function unitOf(key) {
   for (const [suffix, unit] of SUFFIXES) if (key.endsWith(suffix)) return unit;
+  if (key.startsWith('usd')) return 'USD';
+  if (key.startsWith('joules')) return 'J';
   return RATIOS.has(key) || key.endsWith('_ratio') || key.endsWith('_utilization') || key.endsWith('_share') ? 'ratio' : '';
 }
 

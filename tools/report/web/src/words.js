@@ -1,5 +1,5 @@
 // The answer in words: what was promised, what happened, and why.
-import { causesOf, setName } from './charts/blame.js';
+import { causesOf, setName, slowest } from './charts/blame.js';
 import { hottest } from './charts/maps.js';
 import { number, withUnit, wordsOf } from './units.js';
 
@@ -19,15 +19,15 @@ function verdictWords(slo) {
 }
 
 function blameWords(result) {
-  const worst = (result.blame ?? []).find((b) => (b.metric ?? 'e2el') === 'e2el' && (b.slowest_share ?? 0.01) < 1);
+  const worst = slowest(result);
   if (!worst) return '';
   const causes = causesOf(worst).sort((a, b) => b[1] - a[1]);
   const sum = causes.reduce((s, [, v]) => s + v, 0);
   if (!(sum > 0)) return '';
   const top = causes.slice(0, 3).map(([cause, s]) => `${wordsOf(cause).toLowerCase()} (${number((100 * s) / sum, 2)} %)`);
-  const gpu = worst.gpus?.[0];
-  const expert = worst.experts?.[0];
-  const who = gpu && expert ? ` The straggler they met most is GPU ${gpu.gpu}; the costliest expert is ${expert.expert} of layer ${expert.layer}.` : '';
+  const gpu = worst.straggler_gpus?.[0];
+  const expert = worst.straggler_experts?.[0];
+  const who = gpu && expert ? ` They waited longest for ${gpu.gpu}; the costliest expert is ${expert.expert} of layer ${expert.layer}.` : '';
   return `The ${setName(worst)} of requests spent their time on ${top.slice(0, -1).join(', ')}${top.length > 1 ? ' and ' : ''}${top.at(-1)}.${who}`;
 }
 
@@ -49,7 +49,7 @@ export function answer(report) {
   const n = result.requests ?? {};
   const served = n.finished ?? result.metrics?.e2el?.count;
   const arrived = n.arrived;
-  const gpus = result.gpus?.length;
+  const gpus = result.gpu_count;
   const rate = result.throughput?.output_tokens_per_s;
   const what = served === undefined ? 'This run ended.' : `${number(served)}${arrived ? ` of ${number(arrived)}` : ''} requests were served${gpus ? ` on ${gpus} GPUs` : ''}${rate ? `, ${number(rate, 3)} output tokens a second` : ''}.`;
   return [what, verdictWords(result.slo ?? []), blameWords(result), loadWords(report)].filter(Boolean).join(' ');

@@ -8,7 +8,7 @@ const METRICS = { e2el: 'End-to-end latency', ttft: 'Time to first token', tpot:
 export const setName = (b) => ((b.slowest_share ?? 0.01) >= 1 ? 'all requests' : `slowest ${number(100 * (b.slowest_share ?? 0.01), 2)} %`);
 
 // {cause: seconds} of one entry, causes without time left out.
-export const causesOf = (b) => Object.entries(b.seconds ?? b.causes ?? {}).filter(([, s]) => s > 0);
+export const causesOf = (b) => Object.entries(b.causes_s ?? {}).filter(([, s]) => s > 0);
 const total = (b) => causesOf(b).reduce((sum, [, s]) => sum + s, 0);
 
 function option(entries, ctx) {
@@ -16,7 +16,7 @@ function option(entries, ctx) {
   const causes = [...new Set(entries.flatMap((b) => causesOf(b).map(([cause]) => cause)))];
   const inPart = ctx.choice === 'share';
   const scale = inPart ? { factor: 0.01, unit: '%' } : scaleFor(Math.max(...entries.map(total)), 's');
-  const part = (b, cause) => ((b.seconds ?? b.causes)[cause] ?? 0) / (inPart ? total(b) : 1) / scale.factor;
+  const part = (b, cause) => (b.causes_s[cause] ?? 0) / (inPart ? total(b) : 1) / scale.factor;
   const label = (b) => `${setName(b)}\n${b.requests} requests`;
   return {
     ...base(theme),
@@ -37,7 +37,7 @@ function option(entries, ctx) {
       data: entries.map((b) => part(b, cause)),
       label: { show: true, fontSize: 11, color: '#fff', textBorderColor: '#0006', textBorderWidth: 2, formatter: (p) => {
         const b = entries[p.dataIndex];
-        const share = (b.seconds ?? b.causes)[cause] / total(b);
+        const share = b.causes_s[cause] / total(b);
         return share > 0.06 ? `${number(100 * share, 2)} %` : '';
       } },
     })),
@@ -48,7 +48,7 @@ function table(entries) {
   const causes = [...new Set(entries.flatMap((b) => causesOf(b).map(([cause]) => cause)))];
   return {
     columns: [{ label: 'Cause' }, ...entries.map((b) => ({ label: setName(b), unit: 's' }))],
-    rows: [...causes.map((cause) => [wordsOf(cause), ...entries.map((b) => (b.seconds ?? b.causes)[cause] ?? 0)]),
+    rows: [...causes.map((cause) => [wordsOf(cause), ...entries.map((b) => b.causes_s[cause] ?? 0)]),
       ['Sum', ...entries.map(total)]],
   };
 }
@@ -57,7 +57,7 @@ export const blame = Object.entries(METRICS).map(([metric, title]) => ({
   name: `blame_${metric}`, section: 'blame', title: `${title}: what it was spent on`, width: 'full',
   caption: 'Every second of a request has one cause; the bars add up to the mean latency of the set.',
   build: ({ result }, choice) => {
-    const entries = (result.blame ?? []).filter((b) => (b.metric ?? 'e2el') === metric && causesOf(b).length > 0);
+    const entries = [...(result.blame ?? []), ...(result.phases ?? [])].filter((b) => b.metric === metric && causesOf(b).length > 0);
     if (entries.length === 0) return null;
     return {
       choices: [['seconds', 'Seconds'], ['share', 'Share']], table: () => table(entries),
@@ -66,19 +66,21 @@ export const blame = Object.entries(METRICS).map(([metric, title]) => ({
   },
 }));
 
-// Tables of who held up the slowest requests: {title, table}.
+const CULPRITS = [['straggler_experts', 'Experts'], ['straggler_gpus', 'GPUs'], ['straggler_layers', 'Layers'], ['straggler_links', 'Links']];
+
+export const slowest = (result) => (result.blame ?? []).find((b) => b.metric === 'e2el' && b.slowest_share < 1);
+
+// Who held up the slowest requests: {title, table} per kind.
 export function culprits(result) {
-  const worst = (result.blame ?? []).find((b) => (b.metric ?? 'e2el') === 'e2el' && (b.slowest_share ?? 0.01) < 1) ?? (result.blame ?? [])[0];
-  if (!worst) return [];
-  const seconds = (item) => item.seconds ?? item.seconds_s ?? item.s ?? item.time_s;
-  return [['experts', 'Experts'], ['gpus', 'GPUs'], ['layers', 'Layers'], ['links', 'Links']]
-    .filter(([key]) => worst[key]?.length)
-    .map(([key, title]) => ({
-      title: `${title} waited for`,
+  const worst = slowest(result);
+  return CULPRITS.filter(([key]) => worst?.[key]?.length).map(([key, title]) => {
+    const names = Object.keys(worst[key][0]).filter((k) => k !== 'seconds');
+    return {
+      title: `${title} the ${setName(worst)} waited for`,
       table: {
-        columns: [...Object.keys(worst[key][0]).filter((k) => seconds(worst[key][0]) !== worst[key][0][k] || k === 'layer').filter((k) => !k.startsWith('second')).map((k) => ({ label: wordsOf(k), k })), { label: 'Mean per request', unit: 's' }]
-          .map(({ label, unit }) => ({ label, unit })),
-        rows: worst[key].map((item) => [...Object.entries(item).filter(([k]) => !k.startsWith('second')).map(([, v]) => v), seconds(item)]),
+        columns: [...names.map((k) => ({ label: wordsOf(k) })), { label: 'Mean wait per request', unit: 's' }],
+        rows: worst[key].map((item) => [...names.map((k) => item[k]), item.seconds]),
       },
-    }));
+    };
+  });
 }

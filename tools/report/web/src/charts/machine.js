@@ -3,7 +3,7 @@ import { base, categoryAxis, legend, number, scaleFor, tip, valueAxis, withUnit 
 import { objectTable, objectsTable } from '../tables.js';
 import { wordsOf } from '../units.js';
 
-const busyOf = (gpu) => gpu.utilization ?? gpu.busy ?? gpu.busy_share ?? 0;
+const busyOf = (gpu) => gpu.utilization ?? 0;
 
 // All GPUs sorted by use: the curve's slope is the imbalance.
 const gpus = {
@@ -17,9 +17,9 @@ const gpus = {
       table: () => objectsTable(list), height: 260,
       option: ({ theme }) => ({
         ...base(theme), grid: { left: 60, right: 60, top: 16, bottom: 46 },
-        xAxis: categoryAxis(theme, 'GPUs by utilization', '', sorted.map((g) => `${g.gpu ?? g.name ?? g.id ?? ''}`)),
+        xAxis: categoryAxis(theme, 'GPUs by utilization', '', sorted.map((g) => g.name)),
         yAxis: valueAxis(theme, 'utilization', '%', { min: 0, max: 100 }),
-        tooltip: { ...base(theme).tooltip, trigger: 'axis', axisPointer: { type: 'shadow' }, formatter: ([p]) => tip(`GPU ${p.name}`, [['utilization', `${number(p.value, 3)} %`, p.color]]) },
+        tooltip: { ...base(theme).tooltip, trigger: 'axis', axisPointer: { type: 'shadow' }, formatter: ([p]) => tip(p.name, [['utilization', `${number(p.value, 3)} %`, p.color]]) },
         series: [{
           type: 'bar', barCategoryGap: sorted.length > 100 ? '0%' : '20%', itemStyle: { color: theme.series[0] }, data: sorted.map((g) => 100 * busyOf(g)),
           markLine: { symbol: 'none', silent: true, lineStyle: { color: theme.text, type: 'dashed' }, label: { formatter: `${number(100 * mean, 2)} %`, color: theme.text, fontSize: 11 }, data: [{ yAxis: 100 * mean }] },
@@ -33,9 +33,9 @@ const gpus = {
 const memory = {
   name: 'memory', section: 'memory', title: 'Memory of one GPU', width: 'full', caption: 'What fills the fullest GPU’s memory.',
   build: ({ result }) => {
-    const all = Object.entries(result.memory ?? {}).filter(([key, v]) => key.endsWith('_bytes') && typeof v === 'number');
-    const capacity = all.find(([key]) => key.includes('capacity') || key === 'gpu_memory_bytes' || key === 'memory_bytes')?.[1];
-    const parts = all.filter(([key, v]) => v > 0 && !/capacity|total|free|used_bytes$|peak|gpu_memory|^memory_bytes/.test(key));
+    const capacity = result.memory?.gpu_bytes ?? 0;
+    // kv_peak_bytes lies inside kv_cache_bytes.
+    const parts = Object.entries(result.memory ?? {}).filter(([key, v]) => v > 0 && !['gpu_bytes', 'kv_peak_bytes'].includes(key));
     if (parts.length === 0) return null;
     const used = parts.reduce((sum, [, v]) => sum + v, 0);
     const most = Math.max(capacity ?? 0, used);
@@ -56,19 +56,12 @@ const memory = {
   },
 };
 
-const INTERVALS = [['interval', 'mean'], ['mean_interval', 'mean'], ['p50_interval', 'p50'], ['p99_interval', 'p99']];
-
-const bounds = (i) => (Array.isArray(i) ? i : i && typeof i === 'object' ? [i.low, i.high] : null);
-
+// The 95 % intervals of result.metrics: {name, value, low, high}, seconds.
 function intervalsOf(result) {
-  const out = [];
-  for (const [name, m] of Object.entries(result.metrics ?? {})) {
-    for (const [key, stat] of INTERVALS) {
-      const b = bounds(m[key]);
-      if (b && m[stat] > 0 && b.every((v) => typeof v === 'number')) out.push({ name: `${name} ${stat}`, value: m[stat], low: b[0], high: b[1] });
-    }
-  }
-  return out;
+  return Object.entries(result.metrics ?? {}).flatMap(([name, m]) => ['mean', 'p50', 'p99'].flatMap((stat) => {
+    const bounds = m.interval?.[stat];
+    return bounds && m[stat] > 0 ? [{ name: `${name} ${stat}`, value: m[stat], low: bounds[0], high: bounds[1] }] : [];
+  }));
 }
 
 // A forest plot: every figure is one, its interval is drawn relative to it.

@@ -1,6 +1,7 @@
 // Links and who talks to whom.
-import { base, gridTable, heatMap, largest, legend, scaleFor, tip, valueAxis, categoryAxis, withUnit } from '../options.js';
+import { base, categoryAxis, gridTable, heatMap, legend, tip, valueAxis, withUnit } from '../options.js';
 import { objectsTable } from '../tables.js';
+import { unitOf, wordsOf } from '../units.js';
 
 const SANKEY_NODES = 8;
 
@@ -35,8 +36,6 @@ const traffic = {
   },
 };
 
-const nameOf = (link) => link.name ?? link.link ?? String(link.id ?? '');
-
 // Links of result.json, the busiest first; one bar each.
 const busiest = {
   name: 'links', section: 'network', title: 'The busiest links', width: 'half',
@@ -54,10 +53,10 @@ const busiest = {
         legend: kinds.length > 1 ? legend(theme, kinds) : undefined,
         grid: { left: 150, right: 24, top: kinds.length > 1 ? 34 : 10, bottom: 46 },
         xAxis: valueAxis(theme, 'utilization', '%', { min: 0, nameGap: 28 }),
-        yAxis: categoryAxis(theme, '', '', top.map(nameOf), { inverse: true, axisLabel: { color: theme.muted, fontSize: 11, width: 138, overflow: 'truncate', interval: 0 } }),
+        yAxis: categoryAxis(theme, '', '', top.map((l) => l.name), { inverse: true, axisLabel: { color: theme.muted, fontSize: 11, width: 138, overflow: 'truncate', interval: 0 } }),
         tooltip: {
           ...base(theme).tooltip,
-          formatter: (p) => tip(nameOf(top[p.dataIndex]), Object.entries(top[p.dataIndex]).filter(([, v]) => typeof v === 'number').map(([k, v]) => [k, withUnit(v, k.endsWith('bytes_per_s') || k === 'busbw' ? 'B/s' : k.endsWith('bytes') ? 'bytes' : k.includes('utilization') ? 'ratio' : '')])),
+          formatter: (p) => tip(top[p.dataIndex].name, Object.entries(top[p.dataIndex]).filter(([, v]) => typeof v === 'number').map(([k, v]) => [wordsOf(k), withUnit(v, unitOf(k))])),
         },
         series: kinds.map((kind, k) => ({
           name: kind, type: 'bar', stack: 'links', barWidth: '68%', itemStyle: { color: theme.series[k % theme.series.length], borderRadius: 2 },
@@ -69,4 +68,3 @@ const busiest = {
 };
 
 export const network = { traffic, busiest };
-export { largest, scaleFor };

@@ -1,5 +1,5 @@
 // Curves over simulated time, with what happened marked on them.
-import { base, largest, legend, number, scaleFor, tip, valueAxis, withUnit } from '../options.js';
+import { base, largest, legend, scaleFor, tip, valueAxis, withUnit } from '../options.js';
 
 const MARK_COLORS = { fault: 'bad', surge: 'mark', rebalance: 'muted', scale: 'muted' };
 
@@ -107,4 +107,3 @@ export const others = {
   },
 };
 
-export { number };
