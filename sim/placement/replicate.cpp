@@ -182,7 +182,7 @@ class Replicator {
         for (int e = 0; e < static_cast<int>(load_.size()); ++e) {
           if (held(e, n) == 0) continue;
           const double each = load_[z(e)] * share_[z(e) * nodes_ + n] / held(e, n);
-          if (each <= best_load || !may_grow(e, n)) continue;
+          if (each <= best_load || !may_grow(e, n, each)) continue;
           best = e;
           best_load = each;
         }
@@ -191,9 +191,12 @@ class Replicator {
     }
   }
 
-  // A replica more here draws load from the expert's other nodes.
-  bool may_grow(int expert, std::size_t node) {
-    if (is_on_one(expert)) return true;
+  // A replica more here draws load from the expert's other nodes; that must leave the node
+  // within its target, unless a GPU could hardly hold the replica as it is.
+  bool may_grow(int expert, std::size_t node, double each) {
+    const double mean_gpu = total_load_ * rules_.slots_per_gpu /
+                            (static_cast<double>(nodes_) * rules_.slots_per_node);
+    if (is_on_one(expert) || each > kHotReplica * mean_gpu) return true;
     try_one_more(expert, node);
     const double drawn = (after_[node] - share_[z(expert) * nodes_ + node]) * load_[z(expert)];
     return drawn <= -excess(node);
@@ -206,7 +209,8 @@ class Replicator {
     return 0;  // a node with no expert at all takes the first
   }
 
-  static constexpr double kSlotPrice = 0.05;
+  static constexpr double kSlotPrice = 0.05;  // in loads of a mean expert
+  static constexpr double kHotReplica = 0.8;  // in loads of a mean GPU
 
   const TokenGraph& graph_;
   std::span<const double> load_;

@@ -10,6 +10,7 @@ namespace moesim {
 
 struct ReplicaRules {
   int slots_per_node = 0;
+  int slots_per_gpu = 1;
   std::span<const double> node_speed{};  // [nodes]
   double slack = 0.02;  // nodes are relieved down to (1 + slack) x their share of the load
   NodeChoice choice = NodeChoice::even;

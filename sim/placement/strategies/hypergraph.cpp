@@ -20,7 +20,9 @@ namespace {
 
 std::size_t z(int i) { return static_cast<std::size_t>(i); }
 
-constexpr int kSampleTokens = 4096;  // per layer, for divisions and traffic
+// Tokens per layer: to search with, and to judge and pack with.
+constexpr int kSearchTokens = 4096;
+constexpr int kJudgeTokens = 32768;
 
 class LayerSearch {
  public:
@@ -28,8 +30,9 @@ class LayerSearch {
       : p_(problem),
         choice_(choice),
         load_(problem.layer_weights(layer)),
-        graph_(problem.samples.empty() ? TokenView{{}, 1} : problem.samples[z(layer)],
-               problem.experts, kSampleTokens) {
+        sample_(problem.samples.empty() ? TokenView{{}, 1} : problem.samples[z(layer)]),
+        graph_(sample_, problem.experts, kSearchTokens),
+        all_(sample_, problem.experts, kJudgeTokens) {
     for (int n = 0; n < p_.nodes; ++n) {
       double speed = 0;
       for (int g = n * p_.gpus_per_node(); g < (n + 1) * p_.gpus_per_node(); ++g) {
@@ -43,39 +46,32 @@ class LayerSearch {
   void consider(std::vector<int> map) {
     const Placement one = uniform_placement(1, p_.experts, p_.slots, p_.nodes, p_.gpus, map);
     const NodeReplicas replicas = replicas_over_nodes(one, 0);
-    const NodeTraffic traffic = node_traffic(choice_, graph_, replicas);
+    const NodeTraffic traffic = node_traffic(choice_, all_, replicas);
     candidates_.push_back({busiest_gpu(one, 0, load_, p_.gpu_speed),
                            busiest(one, replicas, traffic), traffic.nodes_per_token,
                            std::move(map)});
   }
 
+  // Every start once; the best of them also with more and with less balance between nodes.
   void search() {
-    for (const auto& start : divisions()) {
-      for (const double slack : {0.005, 0.01, 0.02, 0.03, 0.04}) {
-        const NodeReplicas replicas = add_replicas(graph_, load_, start,
-                                                   {.slots_per_node = p_.slots / p_.nodes,
-                                                    .node_speed = node_speed_,
-                                                    .slack = slack,
-                                                    .choice = choice_});
-        const NodeTraffic traffic = node_traffic(choice_, graph_, replicas);
-        std::vector<int> map;
-        for (const auto& gpu : pack_nodes(replicas, load_, traffic.share, p_.gpus,
-                                          p_.slots_per_gpu(), p_.gpu_speed)) {
-          map.insert(map.end(), gpu.begin(), gpu.end());
-        }
-        consider(std::move(map));
-      }
+    const auto starts = divisions();
+    std::size_t best_start = 0;
+    double best_score = std::numeric_limits<double>::infinity();
+    const std::size_t first = candidates_.size();
+    for (const auto& start : starts) consider(built(start, 0.02));
+    for (std::size_t i = 0; i < starts.size(); ++i) {
+      const double s = score(candidates_[first + i]);
+      if (s >= best_score) continue;
+      best_score = s;
+      best_start = i;
+    }
+    for (const double slack : {0.005, 0.01, 0.03, 0.04}) {
+      consider(built(starts[best_start], slack));
     }
   }
 
   // The best by score of those no busier than the first.
-  std::vector<int> best() {
-    double fewest = std::numeric_limits<double>::infinity();
-    for (const auto& c : candidates_) fewest = std::min(fewest, c.nodes);
-    const double mean = std::accumulate(load_.begin(), load_.end(), 0.0) / p_.gpus;
-    const auto score = [&](const Candidate& c) {
-      return (mean > 0 ? c.busiest / mean : 1.0) + (fewest > 0 ? c.nodes / fewest : 0.0);
-    };
+  std::vector<int> best() const {
     const Candidate& plain = candidates_.front();
     const Candidate* best = &plain;
     for (const auto& c : candidates_) {
@@ -92,6 +88,30 @@ class LayerSearch {
     double nodes;         // per token
     std::vector<int> map;
   };
+
+  [[nodiscard]] double score(const Candidate& c) const {
+    double fewest = std::numeric_limits<double>::infinity();
+    for (const auto& other : candidates_) fewest = std::min(fewest, other.nodes);
+    const double mean = std::accumulate(load_.begin(), load_.end(), 0.0) / p_.gpus;
+    return (mean > 0 ? c.busiest / mean : 1.0) + (fewest > 0 ? c.nodes / fewest : 0.0);
+  }
+
+  // A layer map from a division of experts over nodes.
+  [[nodiscard]] std::vector<int> built(const std::vector<int>& node_of, double slack) const {
+    const NodeReplicas replicas = add_replicas(graph_, load_, node_of,
+                                               {.slots_per_node = p_.slots / p_.nodes,
+                                                .slots_per_gpu = p_.slots_per_gpu(),
+                                                .node_speed = node_speed_,
+                                                .slack = slack,
+                                                .choice = choice_});
+    const NodeTraffic traffic = node_traffic(choice_, all_, replicas);
+    std::vector<int> map;
+    for (const auto& gpu : pack_nodes(replicas, load_, traffic.share, p_.gpus,
+                                      p_.slots_per_gpu(), p_.gpu_speed)) {
+      map.insert(map.end(), gpu.begin(), gpu.end());
+    }
+    return map;
+  }
 
   [[nodiscard]] double busiest(const Placement& one, const NodeReplicas& replicas,
                                const NodeTraffic& traffic) const {
@@ -175,7 +195,9 @@ class LayerSearch {
   const PlacementProblem& p_;
   NodeChoice choice_;
   std::span<const double> load_;
+  TokenView sample_;
   TokenGraph graph_;
+  TokenGraph all_;
   std::vector<double> node_speed_;
   std::vector<Candidate> candidates_;
 };
