@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sim/base/units.hpp"
+#include "sim/router/capacity.hpp"
 #include "sim/router/counts.hpp"
 #include "sim/router/options.hpp"
 #include "sim/router/popularity.hpp"
@@ -41,6 +42,17 @@ struct TokenSample {
   }
 };
 
+// What a capacity limit did to one step, summed over its layers (token assignments).
+struct OverflowTotals {
+  long routed = 0;      // tokens x top_k x layers
+  long overflowed = 0;  // beyond their first choice's capacity
+  long dropped = 0;     // taken by no expert
+  long rerouted = 0;    // taken by another expert
+  long padded = 0;      // computed on padding
+
+  friend bool operator==(const OverflowTotals&, const OverflowTotals&) = default;
+};
+
 class Router {
  public:
   // `domains` names the tenants' domains; none means one. Throws InputError on bad options.
@@ -59,6 +71,10 @@ class Router {
   // Each layer sums to tokens x top_k, no expert has more than `tokens`.
   void counts(const StepMix& mix, ExpertCounts& out);
 
+  // Applies the capacity factor and overflow of the options: `counts` becomes what the experts
+  // compute, padding included. Without a capacity nothing changes.
+  OverflowTotals limit(int tokens, ExpertCounts& counts);
+
   // pi of the current epoch and mix, without jitter: layers x experts; sums to top_k per layer.
   [[nodiscard]] std::span<const float> inclusion() const { return pi_; }
 
@@ -66,16 +82,21 @@ class Router {
   // changes.
   const TokenSample& sample(int layer);
 
+  // As many exact tokens of the current epoch and mix as wanted.
+  void draw_tokens(int layer, int tokens, Stream& stream, TokenSample& out) const;
+
  private:
   void set_mix(std::span<const double> share);
   void refresh_domains();
   void blend();
-  void draw_sample(int layer);
 
   RouterShape shape_;
   RouterPreset preset_;
   Popularity popularity_;
   Seconds drift_time_;
+  double capacity_factor_;
+  Overflow overflow_;
+  CapacityResult limited_;
   std::uint64_t seed_;
   CountTables tables_;
   int epoch_ = 0;

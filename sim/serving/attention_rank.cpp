@@ -8,17 +8,23 @@
 namespace moesim {
 
 void StepEvents::clear() {
-  scheduled.clear();
+  moved.clear();
   first_token.clear();
   finished.clear();
-  preempted.clear();
   handed_over.clear();
   gaps.clear();
   output_tokens = 0;
 }
 
 AttentionRank::AttentionRank(const RankLimits& limits, Stream stream)
-    : limits_(limits), stream_(stream) {}
+    : limits_(limits), stream_(stream) {
+  batch_.domain_tokens.resize(static_cast<std::size_t>(limits.domains));
+}
+
+void AttentionRank::plan_rows(RankRequest& request, int rows) {
+  request.planned = rows;
+  batch_.domain_tokens[static_cast<std::size_t>(request.domain)] += rows;
+}
 
 int AttentionRank::blocks_for(int tokens) const {
   return (tokens + limits_.kv_block - 1) / limits_.kv_block;
@@ -70,7 +76,7 @@ bool AttentionRank::preempt_youngest(const RankRequest& keep, StepEvents& events
   outstanding_ += last.context;
   last.context = 0;
   last.blocks = 0;
-  events.preempted.push_back(last.request);
+  events.moved.push_back({last.request, StepEvents::Move::preempted});
   waiting_.push_front(last);
   running_.pop_back();
   return true;
@@ -92,7 +98,7 @@ void AttentionRank::plan_decodes(StepEvents& events) {
     RankRequest& r = running_[i];
     if (r.prompt_left > 0) continue;
     if (!grow(r, rows, events)) break;
-    r.planned = rows;
+    plan_rows(r, rows);
     budget_ -= rows;
     batch_.decodes += 1;
     batch_.decode_tokens += rows;
@@ -107,7 +113,7 @@ void AttentionRank::plan_prefill(StepEvents& events) {
     if (r.prompt_left == 0) continue;
     const int chunk = std::min(budget, r.prompt_left);
     if (!grow(r, chunk, events)) break;
-    r.planned = chunk;
+    plan_rows(r, chunk);
     batch_.chunks.push_back({chunk, r.context});
     budget -= chunk;
   }
@@ -136,9 +142,9 @@ void AttentionRank::admit(int& budget, StepEvents& events) {
     waiting_.pop_front();
     r.blocks = need;
     used_blocks_ += need;
-    r.planned = chunk;
+    plan_rows(r, chunk);
     budget = std::max(0, budget - chunk);
-    if (r.produced == 0) events.scheduled.push_back(r.request);
+    events.moved.push_back({r.request, StepEvents::Move::admitted});
     if (comes_with_kv) {
       ++decoding_;
     } else {

@@ -26,6 +26,7 @@ struct RankRequest {
   std::int32_t blocks = 0;
   std::int32_t planned = 0;  // in this step: prompt tokens, or rows decoded
   std::int32_t priority = 0;
+  std::int32_t domain = 0;  // whose experts its tokens prefer
   Seconds last_token{0};
 };
 
@@ -38,6 +39,7 @@ struct RankLimits {
   std::int64_t kv_blocks = 1024;
   double watermark = 0.01;        // of the blocks, kept free when admitting
   double speculative_tokens = 0;  // accepted drafts per decode, mean
+  int domains = 1;
 };
 
 // What came out of one step.
@@ -46,10 +48,14 @@ struct StepEvents {
     Seconds gap{0};
     int count = 0;  // tokens that come together are one gap
   };
-  std::vector<std::int32_t> scheduled;  // first work done for a request
+  enum class Move { admitted, preempted };
+  struct Moved {
+    std::int32_t request = 0;
+    Move move = Move::admitted;
+  };
+  std::vector<Moved> moved;  // into and out of the running batch, in order
   std::vector<std::int32_t> first_token;
   std::vector<std::int32_t> finished;
-  std::vector<std::int32_t> preempted;
   std::vector<RankRequest> handed_over;  // prefill_only
   std::vector<Gap> gaps;                 // between consecutive tokens of a request, pooled
   std::int64_t output_tokens = 0;
@@ -91,6 +97,7 @@ class AttentionRank {
 
  private:
   [[nodiscard]] int blocks_for(int tokens) const;
+  void plan_rows(RankRequest& request, int rows);
   bool grow(RankRequest& request, int tokens, StepEvents& events);
   bool preempt_youngest(const RankRequest& keep, StepEvents& events);
   void admit(int& budget, StepEvents& events);

@@ -12,11 +12,13 @@ struct PrefillChunk {
 
 struct RankBatch {
   std::vector<PrefillChunk> chunks;
-  int decodes = 0;            // requests that decode
-  int decode_tokens = 0;      // rows they put through the model (drafts included)
-  double decode_context = 0;  // sum of their KV lengths
+  int decodes = 0;                    // requests that decode
+  int decode_tokens = 0;              // rows they put through the model (drafts included)
+  double decode_context = 0;          // sum of their KV lengths
+  std::vector<double> domain_tokens;  // [domains] rows by their request's domain
 
   void clear() {
+    domain_tokens.assign(domain_tokens.size(), 0.0);
     chunks.clear();
     decodes = 0;
     decode_tokens = 0;

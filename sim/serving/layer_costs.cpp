@@ -111,16 +111,16 @@ void LayerCosts::prepare_kinds() {
   }
 }
 
-Seconds LayerCosts::attention(const RankBatch& batch, std::size_t kind) const {
-  const double tokens = batch.tokens();
+Seconds LayerCosts::attention(const RankBatch& batch, std::size_t kind, double part) const {
+  const double tokens = part * batch.tokens();
   if (tokens == 0) return Seconds{0};
   Seconds total = sum_at(projections_, tokens) + costs_->norm(tokens, model_.hidden);
   const AttentionCurve& core = cores_[kind];
   if (batch.decodes > 0) {
-    total += core.decode(batch.decode_tokens, batch.decode_context / batch.decodes);
+    total += core.decode(part * batch.decode_tokens, batch.decode_context / batch.decodes);
   }
   for (const PrefillChunk& chunk : batch.chunks) {
-    total += core.prefill(chunk.tokens, chunk.context);
+    total += core.prefill(part * chunk.tokens, chunk.context + (1 - part) / 2 * chunk.tokens);
   }
   return total;
 }

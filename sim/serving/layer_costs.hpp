@@ -24,8 +24,9 @@ class LayerCosts {
     return kind_of_layer_;
   }
 
-  // One layer: norms, projections, scores and values.
-  [[nodiscard]] Seconds attention(const RankBatch& batch, std::size_t kind) const;
+  // One layer: norms, projections, scores and values, for a part of the batch (1, or 1/2 for a
+  // micro-batch).
+  [[nodiscard]] Seconds attention(const RankBatch& batch, std::size_t kind, double part) const;
   [[nodiscard]] Seconds dense_ffn(double tokens) const;
   [[nodiscard]] Seconds shared_experts(double tokens) const;
   [[nodiscard]] Seconds router(double tokens) const;

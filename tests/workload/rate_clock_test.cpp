@@ -70,7 +70,7 @@ TEST_CASE("surges that overlap multiply") {
 }
 
 TEST_CASE("the clock is additive: n then m events end where n + m do") {
-  rc::check("additive", [] {
+  REQUIRE(rc::check("additive", [] {
     const auto factor = [] { return *rc::gen::inRange(1, 50) / 10.0; };
     std::vector<RatePoint> curve;
     double at = 0;
@@ -88,5 +88,5 @@ TEST_CASE("the clock is additive: n then m events end where n + m do") {
     twice.after(n);
     const double parts = twice.after(m).value;
     RC_ASSERT(std::abs(whole - parts) < 1e-9 * (1 + whole));
-  });
+  }));
 }
