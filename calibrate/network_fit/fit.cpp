@@ -76,7 +76,7 @@ std::vector<Knob> knobs_for(std::span<const Sample> samples) {
     knobs.push_back({1.5, [](TransportCost& c) -> double& { return c.local_inverse; }});
   }
   if (varies(samples, [](const Sample& s) { return s.ranks; })) {
-    knobs.push_back({2e-6, [](TransportCost& c) -> double& { return c.per_doubling.value; }});
+    knobs.push_back({6e-6, [](TransportCost& c) -> double& { return c.per_doubling.value; }});
   }
   if (varies(samples, [](const Sample& s) { return s.experts_per_rank; }) &&
       samples.size() > 30) {
@@ -138,7 +138,9 @@ TransportCost fit(std::span<const Sample> samples) {
     return sum / count + 2e-4 * far;
   };
   Point best = start;
-  for (const double step : {1.0, 0.5, -0.5, 0.2}) best = simplex_minimum(miss, best, step, 400);
+  for (const double step : {1.0, -1.0, 0.7, -0.5, 0.5, 2.0, -0.3, 0.2, 0.1}) {
+    best = simplex_minimum(miss, best, step, 500);
+  }
   return cost_at(knobs, best);
 }
 
@@ -161,7 +163,11 @@ std::vector<TransportRecord> fit_all(const std::vector<Sample>& samples) {
   std::map<std::pair<std::string, std::string>, std::vector<Sample>> groups;
   for (const Sample& s : samples) groups[{s.name, s.op}].push_back(s);
   std::vector<TransportRecord> records;
-  for (const auto& [key, group] : groups) {
+  for (auto& [key, group] : groups) {
+    // A group that would have nothing left to train on holds nothing out.
+    if (std::all_of(group.begin(), group.end(), [](const Sample& s) { return s.held_out; })) {
+      for (Sample& s : group) s.held_out = false;
+    }
     TransportRecord record;
     record.name = key.first;
     record.op = key.second;
@@ -171,6 +177,7 @@ std::vector<TransportRecord> fit_all(const std::vector<Sample>& samples) {
     record.trained = static_cast<int>(group.size()) - errors.points;
     record.median_error = errors.median;
     record.p90_error = errors.p90;
+    record.source = key.first.substr(0, key.first.find('/'));
     records.push_back(std::move(record));
   }
   return records;

@@ -244,7 +244,7 @@ void published(const std::string& folder, Samples& out) {
                       static_cast<int>(number(row, "topk")),
                       number(row, "experts"),
                       fp8,
-                      mode == "HT" ? 4 : 0};
+                      mode == "HT" && !row.at("library").starts_with("NCCL-EP") ? 4 : 0};
     if (shape.ranks < 2 || shape.experts <= 0) continue;
     const Way way = mode == "LL" ? Way::per_expert : Way::per_domain;
     const bool many_sizes = row.at("library").starts_with("TRT-LLM NVLinkOneSided");

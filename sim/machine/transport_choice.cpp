@@ -1,6 +1,7 @@
 // Which measured transport stands for a transport on a GPU.
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "sim/base/files.hpp"
 #include "sim/machine/transport_fit.hpp"
@@ -49,18 +50,42 @@ bool take(const std::string& name, TransportFit& fit) {
   return found;
 }
 
+// Nodes were measured together on Hopper alone: another GPU's one-node fit gets its network
+// side from there. What grows with the ranks starts at the ranks that were measured.
+void add_network_side(TransportCost& cost, const TransportCost& hopper, int measured_ranks) {
+  cost.network_inverse = hopper.network_inverse;
+  cost.network_sm = hopper.network_sm;
+  cost.network_fixed = hopper.network_fixed;
+  cost.per_doubling = hopper.per_doubling;
+  cost.fixed =
+      std::max(Seconds{0}, cost.fixed - hopper.per_doubling *
+                                            std::log2(static_cast<double>(measured_ranks)));
+}
+
+// The fit of one measured GPU, on one node or several.
+bool take_gpu(const std::string& library, const std::string& gpu, TransportFit& fit) {
+  if (take(library + "/" + gpu, fit)) return true;
+  TransportFit hopper;
+  if (!take(library + "_1node/" + gpu, fit) || !take(library + "/h100_sxm", hopper))
+    return false;
+  const int ranks = gpu.starts_with("gb") ? 4 : 8;
+  add_network_side(fit.dispatch, hopper.dispatch, ranks);
+  add_network_side(fit.combine, hopper.combine, ranks);
+  return true;
+}
+
 }  // namespace
 
 TransportFit find_transport_fit(std::string_view transport, std::string_view gpu) {
   TransportFit fit;
-  const auto library =
+  const auto measured =
       std::find_if(kLibraries.begin(), kLibraries.end(),
                    [&](const Measured& m) { return m.transport == transport; });
-  if (library == kLibraries.end()) return fit;
+  if (measured == kLibraries.end()) return fit;
+  const std::string library(measured->library);
   std::string own(gpu);
   std::replace(own.begin(), own.end(), '-', '_');
-  const std::string prefix = std::string(library->library) + "/";
-  if (take(prefix + own, fit)) {
+  if (take_gpu(library, own, fit)) {
     fit.provenance = transport == "pairwise" ? Provenance::extrapolated : Provenance::measured;
     return fit;
   }
@@ -68,11 +93,11 @@ TransportFit find_transport_fit(std::string_view transport, std::string_view gpu
   for (const Near& near : kNear) {
     if (!gpu.starts_with(near.gpu)) continue;
     for (const std::string_view like : near.like) {
-      if (take(prefix + std::string(like), fit)) return fit;
+      if (take_gpu(library, std::string(like), fit)) return fit;
     }
   }
   fit.provenance = Provenance::assumed;  // an older or unknown GPU
-  take(prefix + "h100_sxm", fit);
+  take_gpu(library, "h100_sxm", fit);
   return fit;
 }
 

@@ -28,6 +28,11 @@ constexpr std::string_view kHeader =
     "half_row_bytes,local_sm,network_sm,power,fill_s,trained,held_out,median_error,p90_error,"
     "source";
 
+// The larger of what the link and what the copying SMs allow, rounded where they meet.
+double slower(double link, double sms) {
+  return sms > 0 ? std::cbrt(link * link * link + sms * sms * sms) : link;
+}
+
 std::vector<std::string> split(const std::string& line) {
   std::vector<std::string> cells;
   std::stringstream stream(line);
@@ -46,9 +51,9 @@ Seconds overhead_of(const TransportCost& cost, int ranks, int domains,
 Efficiency efficiency_of(const TransportCost& cost, Bytes row, int sms, Seconds local,
                          Seconds network) {
   const double copiers = std::max(sms, 1);
-  const double slow_local = (cost.local_inverse + cost.local_sm / copiers) *
+  const double slow_local = slower(cost.local_inverse, cost.local_sm / copiers) *
                             (1 + (row.value > 0 ? cost.half_row / row : 0.0));
-  const double slow_network = cost.network_inverse + cost.network_sm / copiers;
+  const double slow_network = slower(cost.network_inverse, cost.network_sm / copiers);
   const double l = local.value * slow_local;
   const double n = network.value * slow_network;
   const double most = std::max(l, n);

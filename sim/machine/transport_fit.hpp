@@ -2,9 +2,10 @@
 //
 //   time = fixed + per_doubling log2(ranks) + per_expert experts_per_rank
 //        + network_fixed if it leaves a domain + x + fill x / (x + fill)
-//   x    = (local^p + network^p)^(1/p), p = power: how far the two overlap
-//   local   = bytes / NVLink bandwidth x (local_inverse + local_sm / sms) x (1 + half_row /
-//   row) network = bytes / NIC bandwidth x (network_inverse + network_sm / sms)
+//   x       = (local^p + network^p)^(1/p), p = power: how far the two overlap
+//   local   = bytes / NVLink bandwidth x max3(local_inverse, local_sm / sms) x (1 +
+//   half_row/row) network = bytes / NIC bandwidth x max3(network_inverse, network_sm / sms)
+//   max3(a, b) = (a^3 + b^3)^(1/3)
 #pragma once
 
 #include <optional>
