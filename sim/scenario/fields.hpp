@@ -9,7 +9,8 @@
 // The kind and the unit follow from the member's type: bool, int, std::uint64_t, double, a
 // Quantity ("400 Gbps"), std::string, std::vector of numbers or texts. Further kinds:
 //   choice(MOESIM_KEY(mode), "...", {{"none", Overlap::none}, ...})     an enum
-//   table(MOESIM_KEY(rebalance), "...", rebalance_fields())             a struct of its own
+//   table(MOESIM_KEY(rebalance), "...", rebalance_fields())             a struct of its own,
+//                                                                       or a std::optional one
 //   tables("tenant", &O::tenants, "...", tenant_fields())               [[traffic.tenant]]
 // A text key may name its choices (`.one_of(function)`: a registry's names) or suggest them
 // (`.suggest(function)`: anything else is taken too, such as a path), and may take numbers
@@ -73,6 +74,7 @@ struct Field {
   // Tables: the struct's members are those of `fields`.
   const FieldTable* fields = nullptr;
   std::function<void*(void* owner)> member;                         // table
+  std::function<bool(const void* owner)> present;                   // table; empty: always
   std::function<std::size_t(const void* owner)> count;              // tables
   std::function<void*(void* owner, std::size_t index)> element_at;  // tables; grows the list
 
@@ -269,6 +271,22 @@ Field table(std::string name, M O::*member, std::string doc, const FieldTable& f
   Field f{.name = std::move(name), .doc = std::move(doc), .kind = FieldKind::table};
   f.fields = &fields;
   f.member = [member](void* owner) -> void* { return &(static_cast<O*>(owner)->*member); };
+  return f;
+}
+
+// A table that may be absent; reading it, or asking for its member, makes it.
+template <class O, class M>
+Field table(std::string name, std::optional<M> O::*member, std::string doc,
+            const FieldTable& fields) {
+  Field f{.name = std::move(name), .doc = std::move(doc), .kind = FieldKind::table};
+  f.fields = &fields;
+  f.member = [member](void* owner) -> void* {
+    auto& value = static_cast<O*>(owner)->*member;
+    return value ? &*value : &value.emplace();
+  };
+  f.present = [member](const void* owner) {
+    return (static_cast<const O*>(owner)->*member).has_value();
+  };
   return f;
 }
 

@@ -5,6 +5,19 @@ namespace moesim {
 
 namespace {
 
+const FieldTable& curve_fields() {
+  using O = RatePoint;
+  static const FieldTable fields{
+      "A corner of the curve that the arrival rate follows.",
+      "",
+      {
+          field(MOESIM_KEY(at), "When, from the start or in the period").range(0),
+          field(MOESIM_KEY(times), "Factor on the rate; between corners it changes evenly")
+              .range(0),
+      }};
+  return fields;
+}
+
 const FieldTable& arrival_fields() {
   using O = ArrivalOptions;
   static const FieldTable fields{
@@ -23,6 +36,12 @@ const FieldTable& arrival_fields() {
           field(MOESIM_KEY(think_time), "closed_loop: from an answer to the next request")
               .range(0),
           field(MOESIM_KEY(file), "trace: the file to replay"),
+          field(MOESIM_KEY(speedup), "trace: 2 replays it in half the time").above(0),
+          field(MOESIM_KEY(period), "After this the curve repeats")
+              .range(0)
+              .unset("0: it does not repeat"),
+          tables(MOESIM_KEY(curve), "Ramps and days: corners of a factor on the rate",
+                 curve_fields()),
       }};
   return fields;
 }
@@ -45,7 +64,7 @@ const FieldTable& length_fields() {
               .range(0, 1),
           field(MOESIM_KEY(min), "Shortest").range(1, 1e7),
           field(MOESIM_KEY(max), "Longest").range(1, 1e7),
-          field(MOESIM_KEY(file), "empirical: a CSV of length,weight"),
+          field(MOESIM_KEY(file), "empirical: a CSV of length,weight; trace: a trace"),
       }};
   return fields;
 }
@@ -73,7 +92,13 @@ const FieldTable& tenant_fields() {
           field(MOESIM_KEY(share), "Of the arrival rate; the shares are normalised").range(0),
           field(MOESIM_KEY(domain), "Kind of text; tenants of one domain share expert tastes"),
           field(MOESIM_KEY(priority), "The larger goes first").range(-1000, 1000),
+          field(MOESIM_KEY(prefixes), "Distinct shared beginnings of its prompts")
+              .range(1, 1 << 30),
           table(MOESIM_KEY(surge), "A while in which it sends more", surge_fields()),
+          tables(MOESIM_KEY(surges), "Further surges; where they overlap they multiply",
+                 surge_fields()),
+          table(MOESIM_KEY(input_tokens), "Its own prompt lengths", length_fields()),
+          table(MOESIM_KEY(output_tokens), "Its own answer lengths", length_fields()),
       }};
   return fields;
 }
@@ -89,6 +114,9 @@ const FieldTable& traffic_fields() {
           table(MOESIM_KEY(arrivals), "When requests arrive", arrival_fields()),
           table(MOESIM_KEY(input_tokens), "Prompt lengths", length_fields()),
           table(MOESIM_KEY(output_tokens), "Answer lengths", length_fields()),
+          field(MOESIM_KEY(length_correlation),
+                "Between prompt and answer length: of their normal scores (Gaussian copula)")
+              .range(-1, 1),
           tables("tenant", &O::tenants, "Someone who sends requests", tenant_fields()),
       }};
   return fields;
