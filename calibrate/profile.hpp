@@ -95,10 +95,8 @@ inline constexpr const char* kAttentionOpNames[] = {"decode", "prefill", "mla_de
 
 struct AttentionSection {
   AttentionOp op = AttentionOp::decode;
-  KernelKey key;           // dtype: of the KV cache
-  double compute = 0.5;    // share of the bf16 peak reached, where nothing was measured
-  double bandwidth = 0.8;  // share of the memory bandwidth
-  double fixed_s = 6e-6;
+  KernelKey key;  // dtype: of the KV cache
+  Roofline roofline;
   std::vector<AttentionCurveData> curves;
   HeldOut points_left_out;
 

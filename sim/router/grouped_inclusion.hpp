@@ -16,14 +16,20 @@ struct GroupThreshold {
   double shape = 1;
 };
 
-// One per group, from `tokens` exact samples.
-std::vector<GroupThreshold> group_thresholds(const RouterShape& shape,
-                                             std::span<const double> rates, int tokens,
-                                             Stream& stream);
+// What a sample of exact tokens says about a router with limited groups.
+struct GroupThresholds {
+  std::vector<GroupThreshold> group;
+  // Per expert, a factor on its inclusion: an expert does not compete with itself, which
+  // matters for the hot ones.
+  std::vector<double> itself;
+};
 
-// pi_e = 1 - E[exp(-rate_e X_g)] = 1 - (1 + rate_e mean / shape)^-shape, all means scaled
-// alike so that the sum is top_k. Within 1-2 % of exact.
-void grouped_inclusion(std::span<const GroupThreshold> thresholds,
-                       std::span<const double> rates, int top_k, std::span<double> pi);
+GroupThresholds group_thresholds(const RouterShape& shape, std::span<const double> rates,
+                                 int tokens, Stream& stream);
+
+// pi_e = itself_e (1 - E[exp(-rate_e X_g)]) = itself_e (1 - (1 + rate_e mean / shape)^-shape),
+// all means scaled alike so that the sum is top_k.
+void grouped_inclusion(const GroupThresholds& thresholds, std::span<const double> rates,
+                       int top_k, std::span<double> pi);
 
 }  // namespace moesim

@@ -32,7 +32,7 @@ class Popularity {
   void draw_base(const RouterPreset& preset, std::uint64_t seed);
   // Moves the layer terms until the marginals over all classes are the wanted loads.
   void match_loads();
-  using Thresholds = std::vector<std::vector<GroupThreshold>>;  // per class
+  using Thresholds = std::vector<GroupThresholds>;  // per class
   Thresholds thresholds_of(int layer, int domain) const;
   void average_inclusion(int layer, int domain, const Thresholds& thresholds,
                          std::span<double> out) const;

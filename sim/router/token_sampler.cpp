@@ -118,6 +118,11 @@ void TokenSampler::ring(Race& race, int slot, double after, Stream& stream) {
   race.time[slot] = after - std::log(stream.open_uniform()) / race.left;
   race.expert[slot] = pick(race, stream);
   race.left -= rates_[static_cast<std::size_t>(race.expert[slot])];
+  if (race.rings < 3) {
+    race.early[race.rings] = race.time[slot];
+    race.early_expert[race.rings] = race.expert[slot];
+  }
+  ++race.rings;
 }
 
 void TokenSampler::draw_grouped(Stream& stream, std::span<int> chosen) {
@@ -125,9 +130,10 @@ void TokenSampler::draw_grouped(Stream& stream, std::span<int> chosen) {
   for (std::size_t r = 0; r < races_.size(); ++r) {
     Race& race = races_[r];
     race.left = race.total;
+    race.rings = 0;
+    race.early[2] = kNever;
     ring(race, 0, 0, stream);
     ring(race, 1, race.time[0], stream);
-    race.best = race.time[0];
     race.score = two ? race.time[0] * race.time[1] : race.time[0];
     ranked_[r] = static_cast<int>(r);
   }
@@ -136,12 +142,21 @@ void TokenSampler::draw_grouped(Stream& stream, std::span<int> chosen) {
     return races_[static_cast<std::size_t>(a)].score <
            races_[static_cast<std::size_t>(b)].score;
   });
-  for (int& expert : chosen) {
+  worst_kept_ = races_[static_cast<std::size_t>(*(kept - 1))].score;
+  best_left_out_ = kNever;
+  for (auto r = kept; r != ranked_.end(); ++r) {
+    best_left_out_ = std::min(best_left_out_, races_[static_cast<std::size_t>(*r)].score);
+  }
+  const auto first_to_ring = [this, kept] {
     Race* next = nullptr;
     for (auto r = ranked_.begin(); r != kept; ++r) {
       Race& race = races_[static_cast<std::size_t>(*r)];
       if (next == nullptr || race.time[0] < next->time[0]) next = &race;
     }
+    return next;
+  };
+  for (int& expert : chosen) {
+    Race* next = first_to_ring();
     MOESIM_LAW(next->time[0] < kNever, "the kept groups hold top_k experts that can be chosen");
     expert = next->expert[0];
     last_time_ = next->time[0];
@@ -149,20 +164,38 @@ void TokenSampler::draw_grouped(Stream& stream, std::span<int> chosen) {
     next->expert[0] = next->expert[1];
     if (next->time[0] < kNever) ring(*next, 1, next->time[0], stream);
   }
+  next_time_ = first_to_ring()->time[0];
 }
 
 void TokenSampler::thresholds(std::span<double> latest) const {
-  double worst_kept = 0;
-  for (int i = 0; i < shape_.top_groups; ++i) {
-    worst_kept =
-        std::max(worst_kept,
-                 races_[static_cast<std::size_t>(ranked_[static_cast<std::size_t>(i)])].score);
-  }
   for (std::size_t r = 0; r < races_.size(); ++r) {
     const Race& race = races_[r];
     // A group that was left out must first replace the worst one that was kept.
-    const double entry = adds_two() ? worst_kept / race.best : worst_kept;
-    latest[r] = race.score <= worst_kept ? last_time_ : std::min(entry, last_time_);
+    const double entry = adds_two() ? worst_kept_ / race.early[0] : worst_kept_;
+    latest[r] = race.score <= worst_kept_ ? last_time_ : std::min(entry, last_time_);
+  }
+}
+
+void TokenSampler::thresholds_without(std::span<const int> chosen,
+                                      std::vector<WithoutItself>& out) const {
+  out.clear();
+  for (const Race& race : races_) {
+    const bool kept = race.score <= worst_kept_;
+    const double to_beat = kept ? best_left_out_ : worst_kept_;
+    for (int i = 0; i < 2; ++i) {
+      // The group's best two rings without this one: `partner` and the third.
+      const double partner = race.early[1 - i];
+      const bool chosen_itself = kept && race.early[i] <= last_time_;
+      const double place = chosen_itself ? next_time_ : last_time_;
+      const double alone = adds_two() ? partner * race.early[2] : partner;
+      const double entry = adds_two() ? to_beat / partner : to_beat;
+      out.push_back({race.early_expert[i], alone < to_beat ? place : std::min(entry, place)});
+    }
+  }
+  for (const int expert : chosen) {
+    const Race& race = races_[static_cast<std::size_t>(expert / size_)];
+    if (expert == race.early_expert[0] || expert == race.early_expert[1]) continue;
+    out.push_back({expert, next_time_});
   }
 }
 

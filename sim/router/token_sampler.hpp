@@ -27,15 +27,24 @@ class TokenSampler {
   // would have had to ring to be chosen. Only where the shape limits groups.
   void thresholds(std::span<double> latest) const;
 
+  // The same for those experts whose own ring moved a threshold, had they not been there.
+  struct WithoutItself {
+    int expert = 0;
+    double latest = 0;
+  };
+  void thresholds_without(std::span<const int> chosen, std::vector<WithoutItself>& out) const;
+
  private:
   // A group's experts in the order of their rings, drawn as far as asked for.
   struct Race {
     int first = 0;        // first expert
     double total = 0;     // rate of all its experts
     double left = 0;      // rate of those that have not rung
-    double time[2] = {};  // the last ring that was drawn ahead, and the one after
+    double time[2] = {};  // the next ring not yet used, and the one after
     int expert[2] = {};
-    double best = 0;   // its first ring
+    int rings = 0;         // drawn so far
+    double early[3] = {};  // the first three rings, and who rang first and second
+    int early_expert[3] = {};
     double score = 0;  // the smaller the better, as Gumbel scores are -log(time)
   };
 
@@ -56,7 +65,12 @@ class TokenSampler {
   std::vector<std::int32_t> other_;
   std::vector<std::uint32_t> rung_;  // the token that last took this expert
   std::uint32_t token_ = 0;
-  double last_time_ = 0;  // when the token's k-th expert rang
+  // Of the token just drawn: when its k-th expert rang, and when the next one would have; the
+  // worst score of a group that was kept, and the best of one that was not.
+  double last_time_ = 0;
+  double next_time_ = 0;
+  double worst_kept_ = 0;
+  double best_left_out_ = 0;
 };
 
 }  // namespace moesim

@@ -122,8 +122,12 @@ void Instance::end_step(Seconds begin, StepReport report) {
   const Seconds now = machine_.now();
   steps_ += 1;
   busy_ += now - begin;
+  network_ += Seconds{report.time[Cause::dispatch] + report.time[Cause::combine] +
+                      report.time[Cause::collective]};
+  host_ += Seconds{report.time[Cause::host]};
   events_.clear();
   for (AttentionRank& rank : ranks_) {
+    peak_blocks_ = std::max(peak_blocks_, rank.used_blocks());
     report.prompt_tokens += rank.batch().prefill_tokens();
     rank.complete(now, events_);
   }

@@ -36,7 +36,12 @@ class Instance {
 
   [[nodiscard]] Candidate candidate() const;
   [[nodiscard]] std::int64_t steps() const { return steps_; }
+  // Since the start: in steps, of those waiting for the network, for the host.
   [[nodiscard]] Seconds busy() const { return busy_; }
+  [[nodiscard]] Seconds network() const { return network_; }
+  [[nodiscard]] Seconds host() const { return host_; }
+  // Most KV blocks that one attention rank had in use.
+  [[nodiscard]] std::int64_t peak_blocks() const { return peak_blocks_; }
   [[nodiscard]] const StepModel& model() const { return *model_; }
   [[nodiscard]] StepModel& model() { return *model_; }
   [[nodiscard]] int waiting() const;
@@ -69,6 +74,9 @@ class Instance {
   bool stepping_ = false;
   std::int64_t steps_ = 0;
   Seconds busy_{0};
+  Seconds network_{0};
+  Seconds host_{0};
+  std::int64_t peak_blocks_ = 0;
 };
 
 }  // namespace moesim

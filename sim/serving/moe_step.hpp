@@ -63,6 +63,7 @@ class MoeStep {
   void account(int layer, const MoeLayerTime& time);
   [[nodiscard]] const ExpertTotals& totals() const { return totals_; }
   [[nodiscard]] const ExpertCounts& counts() const { return counts_; }
+  [[nodiscard]] const CurveOrigin& curve_origin() const { return curve_.origin(); }
   [[nodiscard]] double nodes_per_token() const;
 
  private:

@@ -113,15 +113,19 @@ InstanceHooks Simulation::hooks_for(int id) {
   hooks.step = [this, id](const StepReport& report, Seconds begin, Seconds end) {
     step_ended(id, report, begin, end);
   };
-  hooks.finished = [this](RequestId, Seconds now) {
-    ++finished_;
-    request_done(now);
-  };
+  hooks.finished = [this](RequestId, Seconds now) { request_done(now); };
   hooks.handed_over = [](const RankRequest&, Seconds) {};
   return hooks;
 }
 
-void Simulation::run() {
+std::int64_t Simulation::moe_layer_evaluations() const {
+  std::int64_t sum = 0;
+  for (const auto& moe : moe_) sum += moe->totals().layer_steps;
+  return sum;
+}
+
+void Simulation::run(const Watch& watch) {
+  watch_ = watch;
   if (source_->closed_loop()) {
     while (std::optional<Request> request = source_->next()) {
       machine_.at(request->arrival, [this, r = *request] { arrive(r); });
@@ -133,8 +137,6 @@ void Simulation::run() {
   end_ = machine_.now();
   timeline_->close(end_);
 }
-
-void Simulation::stop() { machine_.stop(); }
 
 // Open loop: one arrival is scheduled at a time, so that a million requests need no memory.
 void Simulation::await_next() {
@@ -169,6 +171,7 @@ void Simulation::arrive(const Request& request) {
 }
 
 void Simulation::request_done(Seconds now) {
+  ++ended_;
   if (std::optional<Request> next = source_->next_after(now)) {
     machine_.at(next->arrival, [this, r = *next] { arrive(r); });
   }
@@ -208,6 +211,7 @@ void Simulation::step_ended(int id, const StepReport& report, Seconds begin, Sec
   if (!moe_.empty()) {
     timeline_->sample(column(TimelineColumn::balancedness), end, report.balancedness);
   }
+  if (watch_ && !watch_(ended_, end)) machine_.stop();
 }
 
 }  // namespace moesim

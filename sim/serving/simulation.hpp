@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,10 +59,12 @@ class Simulation {
   Simulation(const Deployment& deployment, Machine& machine);
   ~Simulation();
 
-  // Runs until every request has ended, or `stop` was called from another event.
-  void run();
-  // Ends the run after the current event; what has finished stays recorded.
-  void stop();
+  // Asked after every step; `ended` requests have finished, been shed or failed. False ends the
+  // run there; what has finished stays recorded.
+  using Watch = std::function<bool(std::int64_t ended, Seconds now)>;
+
+  // Runs until every request has ended.
+  void run(const Watch& watch = {});
 
   [[nodiscard]] const Parallelism& parallel() const { return parallel_; }
   [[nodiscard]] const MemoryPlan& memory() const { return memory_; }
@@ -79,7 +82,8 @@ class Simulation {
     return moe_.empty() ? nullptr : moe_[static_cast<std::size_t>(i)].get();
   }
   [[nodiscard]] Seconds duration() const { return end_; }
-  [[nodiscard]] std::int64_t finished() const { return finished_; }
+  // MoE layers evaluated, over all instances and steps.
+  [[nodiscard]] std::int64_t moe_layer_evaluations() const;
 
  private:
   void build_instances();
@@ -111,7 +115,8 @@ class Simulation {
   Balance balance_;
   BalanceState balance_state_;
   Seconds end_{0};
-  std::int64_t finished_ = 0;
+  std::int64_t ended_ = 0;
+  Watch watch_;
 };
 
 }  // namespace moesim

@@ -1,4 +1,6 @@
 // moesim run FILE
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
@@ -6,8 +8,14 @@
 #include "sim/base/errors.hpp"
 #include "sim/base/files.hpp"
 #include "tools/cli/command.hpp"
+#include "tools/cli/engine.hpp"
 #include "tools/cli/scenario_arguments.hpp"
+#include "tools/cli/status_line.hpp"
 #include "tools/cli/terminal.hpp"
+#include "tools/report/csv_files.hpp"
+#include "tools/report/result_json.hpp"
+#include "tools/report/table.hpp"
+#include "tools/walk/walk.hpp"
 
 namespace moesim {
 
@@ -33,15 +41,35 @@ fs::path result_folder(const RunArguments& arguments, const Scenario& scenario) 
   return fs::path("runs") / name;
 }
 
-int run(const RunArguments& arguments) {
-  const Scenario scenario = load_scenario(arguments.scenario);
-  const fs::path folder = result_folder(arguments, scenario);
+// Made, and tried for writing, before hours of simulation.
+void prepare_folder(const fs::path& folder, const Scenario& scenario) {
   std::error_code problem;
   fs::create_directories(folder, problem);
   if (problem) throw WorldError("cannot make " + folder.string() + ": " + problem.message());
   write_file(folder / "resolved.toml", resolved_toml(scenario));
-  say("The scenario is sound; its values in effect are in " +
-      (folder / "resolved.toml").string() + "\n");
+}
+
+int run(const RunArguments& arguments) {
+  const Scenario scenario = load_scenario(arguments.scenario);
+  const fs::path folder = result_folder(arguments, scenario);
+  Walk walk(scenario, simgrid_engine());
+  prepare_folder(folder, scenario);
+  StatusLine status("simulating " + scenario.name);
+  watch_for_interrupts();
+  const bool whole = walk.run([&](double share, Seconds now) {
+    status.show(share, now);
+    return !interrupted();
+  });
+  status.clear();
+  const Result result = walk.result(MOESIM_VERSION);
+  const Simulation& simulation = walk.simulation();
+  write_results(folder, result, simulation.recorder(), &simulation.blame(),
+                &simulation.timeline());
+  write_file(folder / "series.json", series_json(walk.series()));
+  print(format_result(result, parse_table_format(arguments.format), color_of(stdout)));
+  say(fmt::format("Results are in {}\n", folder.string()));
+  if (!whole) throw Interrupted{};
+  if (arguments.check_slo && !result.summary.slo_met()) return kSloMissed;
   return kDone;
 }
 
