@@ -13,8 +13,31 @@ extern "C" {
 #define MOESIM_MODULE_ABI 1
 #define MOESIM_MODULE_ENTRY "moesim_module_entry"
 
-// One operation; which fields count depends on `kind` (see operation.hpp). The numbers of the
-// enumerations are those of OpKind, Dtype, ExpertBackend and Pattern there.
+// Equal to OpKind, Dtype, ExpertBackend and Pattern (held to that in module_device.cpp).
+enum {
+  MOESIM_GEMM = 0,
+  MOESIM_EXPERTS = 1,
+  MOESIM_READ = 2,
+  MOESIM_COPY = 3,
+  MOESIM_PERMUTE = 4,
+  MOESIM_COMBINE = 5,
+  MOESIM_RMSNORM = 6,
+  MOESIM_ROUTER_TOPK = 7,
+  MOESIM_DECODE_ATTENTION = 8,
+  MOESIM_GRAPH_NODE = 9,
+  MOESIM_STREAM_LAUNCH = 10,
+  MOESIM_ALL_TO_ALL = 11
+};
+enum { MOESIM_BF16 = 1, MOESIM_FP8 = 2, MOESIM_FP8_BLOCK = 3, MOESIM_INT8 = 4 };
+enum {
+  MOESIM_STRIDED_BATCH = 0,
+  MOESIM_MULTI_STREAM = 1,
+  MOESIM_GROUPED_BATCHED = 2,
+  MOESIM_LT_GROUPED = 3
+};
+enum { MOESIM_UNIFORM = 0, MOESIM_INCAST = 3, MOESIM_PAIRS = 4, MOESIM_SKEWED = 5 };
+
+// One operation; which fields count depends on `kind` (see operation.hpp).
 typedef struct moesim_op {
   int32_t kind;
   int32_t dtype;
@@ -29,10 +52,10 @@ typedef struct moesim_op {
 } moesim_op;
 
 typedef struct moesim_facts {
-  char name[128];      // "NVIDIA H200"
-  char versions[256];  // "driver 580.1, CUDA 13.0, cuBLAS 13.1.0, NCCL 2.27.7"
-  char library[64];    // "cublas-13.1.0"
-  int32_t gpus;        // on this machine
+  char name[128];              // "NVIDIA H200"
+  char versions[256];          // "driver 580.1, CUDA 13.0, cuBLAS 13.1.0, NCCL 2.27.7"
+  char library[64];            // "cublas-13.1.0"
+  int32_t gpus;                // on this machine
   int32_t compute_capability;  // 90
   int32_t has_nvml;
   int32_t has_nccl;
