@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <span>
 
 #include "calibrate/measure/plan.hpp"
 #include "sim/base/rng.hpp"
@@ -26,6 +27,9 @@ struct ExpertsOnGpu {
 // Experts of one GPU: few and wide (8 of 14336) to many and narrow (128 of 768).
 constexpr std::array<ExpertsOnGpu, 4> kExperts{
     {{4096, 14336, 8, 2}, {7168, 2048, 32, 8}, {4096, 1536, 64, 8}, {2048, 768, 128, 8}}};
+// What a processor can hold and finish.
+constexpr std::array<ExpertsOnGpu, 2> kDemonstrationExperts{
+    {{1024, 512, 16, 4}, {512, 256, 32, 4}}};
 const Sizes kTokens{1, 4, 16, 64, 256, 1024, 4096, 16384};
 
 struct Heads {
@@ -33,13 +37,20 @@ struct Heads {
 };
 constexpr std::array<Heads, 4> kHeads{{{32, 8, 128}, {8, 1, 128}, {16, 16, 128}, {64, 8, 64}}};
 
+// What lies in memory: of experts also those without a token.
+Bytes footprint(const Operation& op) {
+  Operation whole = op;
+  std::fill(whole.counts.begin(), whole.counts.end(), std::int64_t{1});
+  return bytes_of(whole);
+}
+
 struct Builder {
   const DeviceFacts& facts;
   std::vector<Job> jobs;
 
   void add(const Operation& op, Purpose purpose, int tier) {
     // A third of the memory: weights, activations and outputs together stay below it.
-    if (bytes_of(op) > facts.memory / 3) return;
+    if (footprint(op) > facts.memory / 3) return;
     jobs.push_back({op, purpose, tier, Seconds{0}});
   }
 };
@@ -134,7 +145,10 @@ std::vector<Dtype> expert_dtypes(const DeviceFacts& facts) {
 }
 
 void expert_jobs(Builder& to) {
-  for (const auto& shape : kExperts) {
+  const auto shapes = to.facts.demonstration
+                          ? std::span<const ExpertsOnGpu>(kDemonstrationExperts)
+                          : std::span<const ExpertsOnGpu>(kExperts);
+  for (const auto& shape : shapes) {
     for (const Dtype dtype : expert_dtypes(to.facts)) {
       for (const auto backend : backends_for(to.facts, dtype)) {
         expert_curve(to, shape, dtype, backend, Purpose::fit, 1);

@@ -7,6 +7,8 @@
 namespace moesim {
 namespace {
 
+constexpr Seconds kMostPerJob{3};
+
 template <class T>
 void shuffle(std::vector<T>& list, std::size_t first, std::size_t last, Stream& stream) {
   for (std::size_t i = last; i > first + 1; --i) {
@@ -44,6 +46,8 @@ Seconds estimate_job(const Job& job, const DeviceFacts& facts) {
 Plan make_plan(const DeviceFacts& facts, const PlanOptions& options) {
   Plan plan{all_jobs(facts, options), 0};
   for (Job& job : plan.jobs) job.estimate = estimate_job(job, facts);
+  // One operation is never worth more than a few others: large ones suit large devices only.
+  std::erase_if(plan.jobs, [](const Job& job) { return job.estimate > kMostPerJob; });
   Stream stream(options.seed, "measurement order");
   order_by_importance(plan.jobs, stream);
   Seconds spent{0};
