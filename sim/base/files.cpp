@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 #include <system_error>
+#include <utility>
 
 #include "sim/base/errors.hpp"
 
@@ -24,28 +25,42 @@ namespace {
 
 }  // namespace
 
-void write_file(const fs::path& path, std::string_view content) {
-  const fs::path draft = fmt::format("{}.{}.part", path.string(), ::getpid());
-  {
-    std::ofstream out(draft, std::ios::binary);
-    if (!out) fail("write", path);
-    out.write(content.data(), static_cast<std::streamsize>(content.size()));
-    out.close();
-    if (!out) {
-      const int reason = errno;
-      std::error_code ignored;
-      fs::remove(draft, ignored);
-      errno = reason;
-      fail("write", path);
-    }
-  }
+FileWriter::FileWriter(fs::path path)
+    : path_(std::move(path)),
+      draft_(fmt::format("{}.{}.part", path_.string(), ::getpid())),
+      out_(draft_, std::ios::binary) {
+  if (!out_) fail("write", path_);
+}
+
+FileWriter::~FileWriter() {
+  if (!out_.is_open()) return;
+  out_.close();
+  std::error_code ignored;
+  fs::remove(draft_, ignored);
+}
+
+void FileWriter::append(std::string_view content) {
+  out_.write(content.data(), static_cast<std::streamsize>(content.size()));
+  if (!out_) fail("write", path_);
+}
+
+void FileWriter::commit() {
+  out_.flush();
+  if (!out_) fail("write", path_);
+  out_.close();
   std::error_code problem;
-  fs::rename(draft, path, problem);
-  if (problem) {
-    std::error_code ignored;
-    fs::remove(draft, ignored);
-    throw WorldError(fmt::format("cannot write {}: {}", path.string(), problem.message()));
-  }
+  if (out_) fs::rename(draft_, path_, problem);
+  if (out_ && !problem) return;
+  const std::string reason = problem ? problem.message() : std::strerror(errno);
+  std::error_code ignored;
+  fs::remove(draft_, ignored);
+  throw WorldError(fmt::format("cannot write {}: {}", path_.string(), reason));
+}
+
+void write_file(const fs::path& path, std::string_view content) {
+  FileWriter file(path);
+  file.append(content);
+  file.commit();
 }
 
 std::string read_file(const fs::path& path) {

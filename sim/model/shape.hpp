@@ -29,6 +29,9 @@ struct AttentionShape {
   friend bool operator==(const AttentionShape&, const AttentionShape&) = default;
 };
 
+// What a published "active parameters" figure counts; developers differ.
+enum class ActiveCounting { all, no_input_embedding, no_embeddings };
+
 struct ModelShape {
   std::string name;
   std::string source;  // where the shape comes from
@@ -55,6 +58,7 @@ struct ModelShape {
   int dispatch_width = 0;             // 0: hidden
   double official_total_params = 0;   // as published; 0: unknown
   double official_active_params = 0;
+  ActiveCounting official_active_counting = ActiveCounting::all;
 
   friend bool operator==(const ModelShape&, const ModelShape&) = default;
 };
@@ -69,10 +73,14 @@ double expert_params(const ModelShape& model);
 double attention_params(const ModelShape& model);
 double total_params(const ModelShape& model);
 double active_params(const ModelShape& model);
+// The same as a published figure may count it: `no_input_embedding` leaves out the embedding
+// table (of which a token reads one row), `no_embeddings` the head as well.
+double active_params(const ModelShape& model, ActiveCounting counting);
 
 // Bytes in memory.
 Bytes expert_bytes(const ModelShape& model);
-Bytes kv_bytes_per_token(const ModelShape& model);  // all layers
+Bytes kv_bytes_per_token(const ModelShape& model);       // all layers, within the windows
+Bytes kv_bytes(const ModelShape& model, double tokens);  // of one sequence; windows cap layers
 // Everything but routed experts: attention, dense FFN, shared experts, router, embeddings,
 // head.
 Bytes resident_bytes(const ModelShape& model);

@@ -23,10 +23,11 @@ struct PlacementOptions {
   std::string budget = "uniform";    // uniform, layers (spread over layers by need)
   std::string dispatch = "nearest";  // which replica a token takes
   bool no_same_gpu_duplicates = false;
-  std::string file;             // strategy = "file": the map to load
-  std::string program;          // strategy = "external": the program to run
+  std::string file{};           // strategy = "file": the map to load
+  std::string program{};        // strategy = "external": the program to run
+  Seconds program_limit{60};    // and how long it may take
   int training_tokens = 65536;  // past tokens per layer a placement is computed from
-  RebalanceOptions rebalance;
+  RebalanceOptions rebalance{};
 
   friend bool operator==(const PlacementOptions&, const PlacementOptions&) = default;
 };

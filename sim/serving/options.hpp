@@ -19,6 +19,7 @@ struct ServingOptions {
   int max_batch = 128;  // running requests per attention rank
   int max_tokens_per_step = 8192;  // per attention rank, prefill and decode together
   bool chunked_prefill = true;
+  std::string batching = "mixed";  // mixed, prefill_first
   Overlap overlap = Overlap::none;
   std::string transport = "auto";         // auto, pairwise, node_dedup, low_latency, nccl
   std::string network = "auto";           // auto, bound, fluid, simgrid_links, simgrid_flows

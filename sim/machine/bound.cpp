@@ -1,0 +1,98 @@
+#include "sim/machine/bound.hpp"
+
+#include <algorithm>
+
+namespace moesim {
+namespace {
+
+// Calls visit(link, load) for every access link of a rank that carries something.
+template <class Visit>
+void visit_links(const GpuPlace& place, const std::span<const Nic> nics,
+                 const AccessLoads& loads, std::size_t r, Visit visit) {
+  const auto side = [&](const AccessLoads::Side& loads_of, LinkId inside, LinkId to_nic,
+                        LinkId cable) {
+    AccessLoads::Load local = loads_of.local[r];
+    const AccessLoads::Load& network = loads_of.network[r];
+    if (network.bytes > 0) {
+      visit(cable, network);
+      if (to_nic == inside) {  // one PCIe link for both
+        local.bytes += network.bytes;
+        local.work += network.work;
+      } else if (to_nic.value >= 0) {
+        visit(to_nic, network);
+      }
+    }
+    if (local.bytes > 0) visit(inside, local);
+  };
+  const Nic* nic = place.nic >= 0 ? &nics[static_cast<std::size_t>(place.nic)] : nullptr;
+  side(loads.out, place.up, place.nic_up, nic ? nic->up : LinkId{-1});
+  side(loads.in, place.down, place.nic_down, nic ? nic->down : LinkId{-1});
+}
+
+}  // namespace
+
+Outcome BoundModel::time(const Traffic& traffic, LinkLedger* ledger, Seconds start) {
+  const Cluster& cluster = traffic.ranks->cluster();
+  const CollectiveLoads& all = loads(traffic);
+  Outcome out;
+  Seconds last{0}, busy{0};
+  for (const CollectiveLoads::Load& load : all.loads) {
+    const Seconds transfer = Bytes{load.work} / cluster.bandwidth(load.link);
+    if (load.latency + transfer <= last) continue;
+    last = load.latency + transfer;
+    busy = transfer;
+    out.busiest = load.link;
+  }
+  out.makespan = traffic.overhead + last;
+  if (out.makespan.value > 0) out.utilization = busy / out.makespan;
+  if (ledger != nullptr) {
+    ledger->open(start, start + out.makespan);
+    for (const CollectiveLoads::Load& load : all.loads) ledger->add(load.link, load.bytes);
+  }
+  return out;
+}
+
+const CollectiveLoads& BoundModel::loads(const Traffic& traffic) {
+  loads_.loads.clear();
+  const bool sums = traffic.ranks->access_bound(traffic.relayed()) &&
+                    traffic.ranks->cluster().links_down() == 0;
+  sums ? from_sums(traffic) : from_flows(traffic);
+  return loads_;
+}
+
+void BoundModel::from_sums(const Traffic& traffic) {
+  const RankGroup& ranks = *traffic.ranks;
+  const Cluster& cluster = ranks.cluster();
+  const AccessLoads& access = sums_.sum(traffic);
+  for (std::size_t r = 0; r < ranks.gpus().size(); ++r) {
+    visit_links(cluster.place(ranks.gpus()[r]), cluster.nics(), access, r,
+                [&](LinkId id, const AccessLoads::Load& load) {
+                  const GpuPlace& place = cluster.place(ranks.gpus()[r]);
+                  const bool local = id == place.up || id == place.down;
+                  const Seconds latency = local && access.any_local ? ranks.local_latency()
+                                                                    : ranks.network_latency();
+                  loads_.loads.push_back({id, load.bytes, load.work, latency});
+                });
+  }
+}
+
+void BoundModel::from_flows(const Traffic& traffic) {
+  const Cluster& cluster = traffic.ranks->cluster();
+  bytes_.assign(static_cast<std::size_t>(cluster.links()), 0.0);
+  work_.assign(static_cast<std::size_t>(cluster.links()), 0.0);
+  latency_.assign(static_cast<std::size_t>(cluster.links()), Seconds{0});
+  for (const Flow& flow : flows_of(traffic)) {
+    const Path path = cluster.path(flow.src, flow.dst);
+    for (const LinkId id : path.links()) {
+      Seconds& latency = latency_[id.index()];
+      latency = work_[id.index()] > 0 ? std::min(latency, path.latency) : path.latency;
+      bytes_[id.index()] += flow.bytes.value;
+      work_[id.index()] += flow.load().value;
+    }
+  }
+  for (std::size_t i = 0; i < work_.size(); ++i) {
+    if (work_[i] > 0) loads_.loads.push_back({LinkId{i}, bytes_[i], work_[i], latency_[i]});
+  }
+}
+
+}  // namespace moesim

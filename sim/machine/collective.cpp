@@ -1,0 +1,46 @@
+#include "sim/machine/collective.hpp"
+
+#include <array>
+
+#include "sim/machine/bound.hpp"
+#include "sim/machine/fluid.hpp"
+
+namespace moesim {
+namespace {
+
+// bound is a lower bound; it is exact to 2 % where only access links can be the bottleneck.
+class AutoModel : public CollectiveModel {
+ public:
+  Outcome time(const Traffic& traffic, LinkLedger* ledger, Seconds start) override {
+    const RankGroup& ranks = *traffic.ranks;
+    const bool exact =
+        ranks.access_bound(traffic.relayed()) && ranks.cluster().links_changed() == 0;
+    return exact ? bound_.time(traffic, ledger, start) : fluid_.time(traffic, ledger, start);
+  }
+
+ private:
+  BoundModel bound_;
+  FluidModel fluid_;
+};
+
+template <class Model>
+std::unique_ptr<CollectiveModel> make() {
+  return std::make_unique<Model>();
+}
+
+}  // namespace
+
+std::span<const Entry<MakeCollectiveModel>> collective_models() {
+  static constexpr std::array<Entry<MakeCollectiveModel>, 3> table{{
+      {"auto", "bound where it is exact to 2 %, fluid elsewhere", make<AutoModel>},
+      {"bound", "busiest link's bytes over its bandwidth, plus latency", make<BoundModel>},
+      {"fluid", "flows share links max-min fairly, solved in windows of 1 %", make<FluidModel>},
+  }};
+  return table;
+}
+
+std::unique_ptr<CollectiveModel> make_collective_model(std::string_view name) {
+  return find_entry(collective_models(), name, "network model").make();
+}
+
+}  // namespace moesim

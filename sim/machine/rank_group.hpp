@@ -1,0 +1,59 @@
+// The GPUs of one EP group (or any communicator) as the network sees them: prepared once, then
+// read by every collective.
+//
+// A domain is a set of GPUs that reach each other without a NIC. A GPU's lane is its index in
+// its domain: relayed traffic lands on the GPU of the sender's lane.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "topology/cluster.hpp"
+
+namespace moesim {
+
+class RankGroup {
+ public:
+  RankGroup(const Cluster& cluster, std::vector<GpuId> gpus);
+
+  [[nodiscard]] const Cluster& cluster() const { return *cluster_; }
+  [[nodiscard]] int ranks() const { return static_cast<int>(gpus_.size()); }
+  [[nodiscard]] int domains() const { return domains_; }
+  [[nodiscard]] int lanes() const { return lanes_; }  // of the largest domain
+  [[nodiscard]] std::span<const GpuId> gpus() const { return gpus_; }
+  [[nodiscard]] std::span<const int> domain_of() const { return domain_; }  // [ranks], from 0
+  [[nodiscard]] std::span<const int> lane_of() const { return lane_; }      // [ranks]
+  // The rank on which a lane's traffic into a domain lands.
+  [[nodiscard]] int relay(int domain, int lane) const;
+  // Ranks are domain by domain, all domains have `lanes` GPUs: rank = domain * lanes + lane.
+  [[nodiscard]] bool is_grid() const { return grid_; }
+  // On a grid with rails: the lane is the rail, and data to another lane leaves by its NIC.
+  [[nodiscard]] bool forwards() const { return forwards_; }
+  // Loads of access links alone (NVLink, PCIe, NIC) bound any traffic between these GPUs.
+  [[nodiscard]] bool access_bound(bool relayed) const {
+    return grid_ && (relayed ? relayed_access_ : direct_access_);
+  }
+  [[nodiscard]] Seconds local_latency() const { return local_latency_; }      // shortest
+  [[nodiscard]] Seconds network_latency() const { return network_latency_; }  // shortest
+
+ private:
+  void index_domains();
+  void look_at_fabric();
+  void measure_latencies();
+
+  const Cluster* cluster_;
+  std::vector<GpuId> gpus_;
+  std::vector<int> domain_;
+  std::vector<int> lane_;
+  std::vector<std::vector<int>> members_;  // [domains] ranks
+  int domains_ = 0;
+  int lanes_ = 0;
+  bool grid_ = false;
+  bool forwards_ = false;
+  bool relayed_access_ = false;
+  bool direct_access_ = false;
+  Seconds local_latency_{0};
+  Seconds network_latency_{0};
+};
+
+}  // namespace moesim

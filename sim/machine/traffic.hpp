@@ -1,0 +1,54 @@
+// What one collective moves, in block form: ranks that see the same shares have one row.
+//
+//   bytes from rank s to rank d = weight[s] * share[group[s] * ranks + d]
+//
+// Relayed traffic crosses the network once per (source, domain): weight[s] *
+// share_domain[group[s] * domains + n] goes to the GPU of the sender's lane in domain n, which
+// hands the pair bytes on inside the domain. What counts as one flow is that: per source GPU
+// and same-lane GPU on the network, per GPU pair inside a domain. All flows start together
+// (chunks are pipelined).
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "sim/machine/machine.hpp"
+#include "sim/machine/rank_group.hpp"
+
+namespace moesim {
+
+enum class Direction { forward, backward };  // backward: every flow reversed (combine)
+
+struct Traffic {
+  const RankGroup* ranks = nullptr;
+  Direction direction = Direction::forward;
+  std::span<const int> group;            // [ranks]
+  std::span<const double> weight;        // [ranks] bytes
+  std::span<const double> share;         // [groups * ranks]
+  std::span<const double> share_domain;  // [groups * domains]; empty: nothing is relayed
+  Bytes padded_pair{0};                  // > 0: every pair but self sends this many instead
+  double local_efficiency = 1;           // of the link bandwidth, inside a domain
+  double network_efficiency = 1;         // between domains
+  Seconds overhead{0};                   // before the first byte
+
+  [[nodiscard]] bool relayed() const { return !share_domain.empty(); }
+  [[nodiscard]] double pair_bytes(int s, int d) const;  // unpadded
+};
+
+// The flows one by one, without those to self and those of zero bytes.
+std::vector<Flow> flows_of(const Traffic& traffic);
+
+// A full matrix [ranks * ranks] of bytes as traffic; owns its arrays.
+class MatrixTraffic {
+ public:
+  MatrixTraffic(const RankGroup& ranks, std::vector<double> bytes);
+  [[nodiscard]] const Traffic& traffic() const { return traffic_; }
+
+ private:
+  std::vector<double> bytes_;
+  std::vector<double> ones_;
+  std::vector<int> rows_;
+  Traffic traffic_;
+};
+
+}  // namespace moesim

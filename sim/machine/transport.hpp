@@ -1,0 +1,54 @@
+// From what an MoE layer asks (DispatchDemand) to what the links carry (Traffic).
+//
+//   pairwise     each (token, GPU that holds one of its experts) once
+//   node_dedup   once per destination domain over the network, then per GPU inside it
+//   low_latency  one message per (token, expert), straight to its GPU
+//   nccl         an all-to-all whose pairs are all as large as the largest
+//
+// Combine sends the same rows back the same way.
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "sim/base/registry.hpp"
+#include "sim/machine/demand.hpp"
+#include "sim/machine/traffic.hpp"
+#include "sim/machine/transport_fit.hpp"
+
+namespace moesim {
+
+enum class Pattern { per_rank, per_domain, per_expert, padded };
+
+// Throws InputError that lists what there is.
+Pattern parse_transport(std::string_view name);
+std::span<const Entry<Pattern>> transports();
+std::string_view to_text(Pattern pattern);
+
+// One MoE layer's two all-to-alls. The traffic refers to the demand and to this object and is
+// valid until the next call. Allocates nothing after the first call.
+class LayerExchange {
+ public:
+  // `ranks` outlives this object.
+  LayerExchange(const RankGroup& ranks, Pattern pattern, const TransportFit& fit);
+
+  // `row`: bytes of one token on the wire, scales included. The demand's nodes are the group's
+  // domains. Throws BrokenLaw when the demand contradicts itself.
+  const Traffic& dispatch(const DispatchDemand& demand, Bytes row);
+  const Traffic& combine(const DispatchDemand& demand, Bytes row);
+
+ private:
+  const Traffic& fill(const DispatchDemand& demand, Bytes row, Direction direction,
+                      const TransportCost& cost);
+  void check(const DispatchDemand& demand) const;
+  [[nodiscard]] Bytes largest_pair(const DispatchDemand& demand) const;
+
+  const RankGroup* ranks_;
+  Pattern pattern_;
+  TransportFit fit_;
+  std::vector<double> weight_;  // [ranks]
+  Traffic traffic_;
+};
+
+}  // namespace moesim

@@ -1,0 +1,205 @@
+#include "sim/placement/reach.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "sim/base/errors.hpp"
+
+namespace moesim {
+
+namespace {
+
+std::size_t z(int i) { return static_cast<std::size_t>(i); }
+
+// d/dx of 1 - (1 - p)^x at x = 1; 0 where p is 0 or 1.
+double slope_of(double p) { return p > 0 && p < 1 ? -(1 - p) * std::log1p(-p) : 0.0; }
+
+struct Share {
+  int place;  // rank or node
+  double amount;
+};
+
+// The places an expert's tokens from one group go to, added up per place.
+using Shares = std::vector<std::vector<Share>>;  // [experts]
+
+void add_share(std::vector<Share>& list, int place, double amount) {
+  for (Share& share : list) {
+    if (share.place == place) {
+      share.amount += amount;
+      return;
+    }
+  }
+  list.push_back({place, amount});
+}
+
+// Mean over tokens of the assignments and of 1 - prod (1 - share), per place.
+void accumulate(const TokenView& sample, const Shares& shares, std::span<double> assignments,
+                std::span<double> reach) {
+  std::vector<double> miss(reach.size(), 1.0);
+  std::vector<int> touched;
+  for (std::size_t t = 0; t < sample.tokens(); ++t) {
+    for (const std::uint16_t e : sample.of(t)) {
+      for (const Share& share : shares[e]) {
+        if (miss[z(share.place)] == 1.0) touched.push_back(share.place);
+        miss[z(share.place)] *= 1 - std::min(share.amount, 1.0);
+        if (!assignments.empty()) assignments[z(share.place)] += share.amount;
+      }
+    }
+    for (const int place : touched) {
+      reach[z(place)] += 1 - miss[z(place)];
+      miss[z(place)] = 1.0;
+    }
+    touched.clear();
+  }
+  const double each = 1.0 / static_cast<double>(sample.tokens());
+  for (double& a : assignments) a *= each;
+  for (double& r : reach) r = std::min(1.0, r * each);
+}
+
+}  // namespace
+
+Reach::Reach(const Placement& placement, DispatchPolicy& policy,
+             std::span<const TokenView> samples)
+    : placement_(&placement), top_k_(samples.front().top_k) {
+  MOESIM_LAW(samples.size() == z(placement.layers), "every layer has a token sample");
+  for (int l = 0; l < placement.layers; ++l) {
+    const TokenView& sample = samples[z(l)];
+    MOESIM_LAW(sample.tokens() > 0 && sample.top_k == top_k_, "a sample has tokens of top_k");
+    DispatchDemand demand;
+    demand.ranks = placement.gpus;
+    demand.nodes = placement.nodes;
+    demand.groups = policy.groups();
+    demand.group_of_rank = policy.group_of_gpu();
+    for (int g = 0; g < placement.gpus; ++g) {
+      demand.node_of_rank.push_back(placement.node_of(g));
+    }
+    demand_.push_back(std::move(demand));
+    std::vector<double> counts(z(placement.experts), 0.0);
+    for (const std::uint16_t e : sample.experts) counts[e] += 1;
+    policy.shares(l, counts, shares_.emplace_back());
+    sample_layer(l, sample);
+    check(demand_.back());
+  }
+}
+
+void Reach::sample_layer(int layer, const TokenView& sample) {
+  DispatchDemand& d = demand_[at(layer)];
+  const auto gpus = placement_->slot_gpus(layer);
+  const auto experts = placement_->slot_experts(layer);
+  const std::size_t ranks = z(d.ranks);
+  const std::size_t nodes = z(d.nodes);
+  d.assignments.assign(z(d.groups) * ranks, 0.0);
+  d.reach_rank.assign(z(d.groups) * ranks, 0.0);
+  d.reach_node.assign(z(d.groups) * nodes, 0.0);
+  for (std::size_t group = 0; group < z(d.groups); ++group) {
+    Shares to_rank(z(placement_->experts));
+    Shares to_node(z(placement_->experts));
+    for (std::size_t s = 0; s < experts.size(); ++s) {
+      const double amount = shares_[at(layer)][group * experts.size() + s];
+      if (amount <= 0) continue;
+      add_share(to_rank[z(experts[s])], gpus[s], amount);
+      add_share(to_node[z(experts[s])], placement_->node_of(gpus[s]), amount);
+    }
+    accumulate(sample, to_rank, std::span(d.assignments).subspan(group * ranks, ranks),
+               std::span(d.reach_rank).subspan(group * ranks, ranks));
+    accumulate(sample, to_node, {}, std::span(d.reach_node).subspan(group * nodes, nodes));
+  }
+  auto& inverse = inverse_.emplace_back();
+  for (const double a : d.assignments) inverse.push_back(a > 0 ? 1 / a : 0.0);
+  auto& slope = slope_.emplace_back();
+  for (const double p : d.reach_rank) slope.push_back(slope_of(p));
+  auto& slope_node = slope_node_.emplace_back();
+  for (const double p : d.reach_node) slope_node.push_back(slope_of(p));
+}
+
+void Reach::rescale(int layer, std::span<const double> counts, DispatchDemand& out) const {
+  const DispatchDemand& base = demand_[at(layer)];
+  const auto experts = placement_->slot_experts(layer);
+  const auto begin = placement_->gpu_slots(layer);
+  const std::size_t ranks = z(base.ranks);
+  const std::size_t nodes = z(base.nodes);
+  if (out.groups != base.groups || out.ranks != base.ranks || out.nodes != base.nodes) {
+    const auto tokens = std::move(out.tokens);
+    out = base;
+    out.tokens = tokens;
+  }
+  const double total = std::accumulate(counts.begin(), counts.end(), 0.0);
+  if (total <= 0) {  // no tokens: the shares do not matter, keep lawful ones
+    out.assignments = base.assignments;
+    out.reach_rank = base.reach_rank;
+    out.reach_node = base.reach_node;
+    return;
+  }
+  const double per_token = top_k_ / total;
+  const std::size_t per_node = ranks / nodes;
+  for (std::size_t group = 0; group < z(base.groups); ++group) {
+    const double* share = &shares_[at(layer)][group * experts.size()];
+    for (std::size_t node = 0; node < nodes; ++node) {
+      double now = 0;
+      double then = 0;
+      double most = 0;
+      for (std::size_t r = node * per_node; r < (node + 1) * per_node; ++r) {
+        double a = 0;
+        for (std::size_t s = z(begin[r]); s < z(begin[r + 1]); ++s) {
+          a += counts[z(experts[s])] * share[s];
+        }
+        a *= per_token;
+        const std::size_t i = group * ranks + r;
+        const double p =
+            base.reach_rank[i] + (a * inverse_[at(layer)][i] - 1) * slope_[at(layer)][i];
+        out.assignments[i] = a;
+        out.reach_rank[i] = std::clamp(p, 0.0, std::min(a, 1.0));
+        now += a;
+        then += base.assignments[i];
+        most = std::max(most, out.reach_rank[i]);
+      }
+      const std::size_t i = group * nodes + node;
+      const double x = then > 0 ? now / then : 1.0;
+      const double p = base.reach_node[i] + (x - 1) * slope_node_[at(layer)][i];
+      out.reach_node[i] = std::clamp(p, most, std::max(most, std::min(now, 1.0)));
+    }
+  }
+  check(out);
+}
+
+void Reach::check(const DispatchDemand& d) const {
+  const std::size_t ranks = z(d.ranks);
+  const std::size_t per_node = ranks / z(d.nodes);
+  for (std::size_t group = 0; group < z(d.groups); ++group) {
+    double row = 0;
+    for (std::size_t r = 0; r < ranks; ++r) {
+      const double a = d.assignments[group * ranks + r];
+      const double p = d.reach_rank[group * ranks + r];
+      const double node = d.reach_node[group * z(d.nodes) + r / per_node];
+      row += a;
+      MOESIM_LAW(p >= 0 && p <= 1 && p <= a * (1 + 1e-9) + 1e-12,
+                 "a token reaches a GPU at most as often as it has experts there");
+      MOESIM_LAW(node <= 1 && node >= p * (1 - 1e-9),
+                 "a token that reaches a GPU reaches its node");
+    }
+    MOESIM_LAW(std::abs(row - top_k_) <= 1e-6 * top_k_, "tokens routed = tokens x top_k");
+  }
+}
+
+double Reach::nodes_per_token(int layer) const {
+  const DispatchDemand& d = demand_[at(layer)];
+  double total = 0;
+  for (const int group : d.group_of_rank) {
+    const auto row = std::span(d.reach_node).subspan(z(group) * z(d.nodes), z(d.nodes));
+    total += std::accumulate(row.begin(), row.end(), 0.0);
+  }
+  return total / d.ranks;
+}
+
+double Reach::ranks_per_token(int layer) const {
+  const DispatchDemand& d = demand_[at(layer)];
+  double total = 0;
+  for (const int group : d.group_of_rank) {
+    const auto row = std::span(d.reach_rank).subspan(z(group) * z(d.ranks), z(d.ranks));
+    total += std::accumulate(row.begin(), row.end(), 0.0);
+  }
+  return total / d.ranks;
+}
+
+}  // namespace moesim

@@ -1,0 +1,204 @@
+#include "sim/router/router.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "sim/base/errors.hpp"
+#include "sim/router/inclusion.hpp"
+#include "sim/router/token_sampler.hpp"
+
+namespace moesim {
+
+namespace {
+
+constexpr int kSampleTokens = 4096;
+// Popularity is redrawn when it has moved by this much (std of log rate), the sample when the
+// mix has moved by this total variation.
+constexpr double kDriftStep = 0.05;
+constexpr double kMixStep = 0.05;
+
+RouterShape with_top_k(RouterShape shape, const RouterOptions& options) {
+  if (options.top_k > 0) shape.top_k = options.top_k;
+  check_shape(shape);
+  return shape;
+}
+
+}  // namespace
+
+Router::Router(const RouterOptions& options, const RouterShape& shape, std::uint64_t seed,
+               std::vector<std::string> domains)
+    : shape_(with_top_k(shape, options)),
+      preset_(resolve_router(options)),
+      popularity_(preset_, shape_, seed, domains, options.balance_pressure),
+      drift_time_(options.drift_time),
+      capacity_factor_(options.capacity_factor),
+      overflow_(parse_overflow(options.overflow)),
+      seed_(seed),
+      tables_(preset_.step_jitter),
+      drift_(shape_.cells(), 0.0),
+      pi_(shape_.cells()),
+      slope_(shape_.cells()),
+      scratch_(2 * static_cast<std::size_t>(shape_.experts)),
+      drift_stream_(seed, "router.drift") {
+  for (int layer = 0; layer < shape_.layers; ++layer) {
+    count_streams_.emplace_back(seed, "router.counts", static_cast<std::uint64_t>(layer));
+  }
+  if (preset_.drift_sigma > 0) {
+    for (double& d : drift_) d = preset_.drift_sigma * drift_stream_.normal();
+  }
+  const auto n = static_cast<std::size_t>(popularity_.domains());
+  domain_pi_.assign(n, std::vector<float>(shape_.cells()));
+  domain_slope_.assign(n, std::vector<float>(shape_.cells()));
+  share_.assign(n, 1.0 / static_cast<double>(n));
+  sampled_share_ = share_;
+  refresh_domains();
+}
+
+void Router::advance(Seconds now) {
+  if (preset_.drift_sigma <= 0 || now <= drifted_at_) return;
+  // AR(1): after a time dt the drift has kept exp(-dt / drift_time) of itself.
+  const double kept = std::exp(-((now - drifted_at_) / drift_time_));
+  const double fresh = preset_.drift_sigma * std::sqrt(1 - kept * kept);
+  if (fresh < std::min(kDriftStep, preset_.drift_sigma / 2)) return;
+  for (double& d : drift_) d = kept * d + fresh * drift_stream_.normal();
+  drifted_at_ = now;
+  refresh_domains();
+}
+
+void Router::refresh_domains() {
+  const auto experts = static_cast<std::size_t>(shape_.experts);
+  std::vector<double> rate(experts);
+  std::vector<double> pi(experts);
+  for (std::size_t d = 0; d < domain_pi_.size(); ++d) {
+    const auto marginal = popularity_.inclusion_of(static_cast<int>(d));
+    for (std::size_t begin = 0; begin < shape_.cells(); begin += experts) {
+      for (std::size_t e = 0; e < experts; ++e) {
+        rate[e] = rate_of(marginal[begin + e]) * std::exp(drift_[begin + e]);
+      }
+      level_inclusion(rate, shape_.top_k, pi);
+      for (std::size_t e = 0; e < experts; ++e) {
+        domain_pi_[d][begin + e] = static_cast<float>(pi[e]);
+        // d pi / d log rate = rate tau exp(-rate tau)
+        domain_slope_[d][begin + e] = static_cast<float>((1 - pi[e]) * rate_of(pi[e]));
+      }
+    }
+  }
+  ++epoch_;
+  samples_.assign(static_cast<std::size_t>(shape_.layers), {});
+  sampled_share_ = share_;
+  blend();
+}
+
+void Router::blend() {
+  std::fill(pi_.begin(), pi_.end(), 0.0F);
+  std::fill(slope_.begin(), slope_.end(), 0.0F);
+  for (std::size_t d = 0; d < domain_pi_.size(); ++d) {
+    const auto w = static_cast<float>(share_[d]);
+    if (w == 0) continue;
+    const float* pi = domain_pi_[d].data();
+    const float* slope = domain_slope_[d].data();
+    for (std::size_t i = 0; i < pi_.size(); ++i) {
+      pi_[i] += w * pi[i];
+      slope_[i] += w * slope[i];
+    }
+  }
+}
+
+void Router::set_mix(std::span<const double> share) {
+  if (share.empty() || share_.size() == 1) return;
+  MOESIM_LAW(share.size() == share_.size(), "a step's mix has one share per domain");
+  double total = 0;
+  for (const double s : share) total += s;
+  MOESIM_LAW(total > 0, "a step's shares are not all zero");
+  bool moved = false;
+  double apart = 0;
+  for (std::size_t d = 0; d < share_.size(); ++d) {
+    const double s = share[d] / total;
+    moved = moved || s != share_[d];
+    apart += std::abs(s - sampled_share_[d]) / 2;
+    share_[d] = s;
+  }
+  if (moved) blend();
+  if (apart > kMixStep) {
+    ++epoch_;
+    sampled_share_ = share_;
+    for (TokenSample& sample : samples_) sample.tokens = 0;
+  }
+}
+
+void Router::counts(const StepMix& mix, ExpertCounts& out) {
+  set_mix(mix.share);
+  out.resize(shape_.cells());
+  const auto experts = static_cast<std::size_t>(shape_.experts);
+  for (std::size_t layer = 0; layer < count_streams_.size(); ++layer) {
+    const std::size_t begin = layer * experts;
+    draw_counts(
+        {std::span(pi_).subspan(begin, experts), std::span(slope_).subspan(begin, experts)},
+        tables_, mix.tokens, shape_.top_k, count_streams_[layer], scratch_,
+        std::span(out).subspan(begin, experts));
+  }
+}
+
+OverflowTotals Router::limit(int tokens, ExpertCounts& counts) {
+  OverflowTotals totals;
+  totals.routed = static_cast<long>(tokens) * shape_.top_k * shape_.layers;
+  if (capacity_factor_ <= 0 || overflow_ == Overflow::none) return totals;
+  const int capacity = expert_capacity(capacity_factor_, tokens, shape_.top_k, shape_.experts);
+  const auto experts = static_cast<std::size_t>(shape_.experts);
+  for (std::size_t begin = 0; begin < counts.size(); begin += experts) {
+    const std::span<int> row = std::span(counts).subspan(begin, experts);
+    apply_capacity(row, std::span(pi_).subspan(begin, experts), capacity, overflow_, limited_);
+    for (std::size_t e = 0; e < experts; ++e) {
+      row[e] = limited_.kept[e] + limited_.padded[e];
+      totals.padded += limited_.padded[e];
+    }
+    totals.overflowed += limited_.overflowed;
+    totals.dropped += limited_.dropped;
+    totals.rerouted += limited_.rerouted;
+  }
+  return totals;
+}
+
+const TokenSample& Router::sample(int layer) {
+  TokenSample& sample = samples_.at(static_cast<std::size_t>(layer));
+  if (sample.tokens == 0) {
+    Stream stream(seed_ + static_cast<std::uint64_t>(epoch_), "router.sample",
+                  static_cast<std::uint64_t>(layer));
+    draw_tokens(layer, kSampleTokens, stream, sample);
+  }
+  return sample;
+}
+
+void Router::draw_tokens(int layer, int tokens, Stream& stream, TokenSample& out) const {
+  const auto n = static_cast<std::size_t>(tokens);
+  const auto k = static_cast<std::size_t>(shape_.top_k);
+  out.tokens = tokens;
+  out.top_k = shape_.top_k;
+  out.expert.resize(n * k);
+  out.domain.resize(n);
+  std::vector<double> rate(static_cast<std::size_t>(shape_.experts));
+  const double* drift = drift_.data() + static_cast<std::size_t>(layer) * rate.size();
+  // Tokens are dealt to (domain, class) in fixed shares, so that a sample has the mix's own
+  // marginals, and the same token has the same class in every layer.
+  const int classes = popularity_.classes();
+  std::size_t token = 0;
+  double until = 0.5;
+  for (std::size_t d = 0; d < share_.size(); ++d) {
+    for (int c = 0; c < classes; ++c) {
+      until += share_[d] / classes * tokens;
+      const bool last = d + 1 == share_.size() && c + 1 == classes;
+      const std::size_t end = last ? n : std::min(n, static_cast<std::size_t>(until));
+      if (token >= end) continue;
+      popularity_.rates(layer, c, static_cast<int>(d), rate);
+      for (std::size_t e = 0; e < rate.size(); ++e) rate[e] *= std::exp(drift[e]);
+      TokenSampler sampler(shape_, rate);
+      for (; token < end; ++token) {
+        sampler.draw(stream, std::span(out.expert).subspan(token * k, k));
+        out.domain[token] = static_cast<std::int32_t>(d);
+      }
+    }
+  }
+}
+
+}  // namespace moesim

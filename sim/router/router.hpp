@@ -1,0 +1,117 @@
+// Which experts a step's tokens take. Per layer and expert
+//   theta = layer + class + domain + drift + step jitter,
+// and a token takes the top k of theta + Gumbel noise. Counts come from inclusion
+// probabilities, joint quantities from a cached exact sample.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sim/base/units.hpp"
+#include "sim/router/capacity.hpp"
+#include "sim/router/counts.hpp"
+#include "sim/router/options.hpp"
+#include "sim/router/popularity.hpp"
+#include "sim/router/shape.hpp"
+
+namespace moesim {
+
+// The tokens of one step. `share` has one weight per domain and is normalised; empty means
+// equal shares.
+struct StepMix {
+  int tokens = 0;
+  std::span<const double> share = {};
+};
+
+// Tokens per (layer, expert), layer by layer; the caller keeps and reuses it.
+using ExpertCounts = std::vector<int>;
+
+// Single tokens of one layer. Token i has the same class and domain in every layer, so the
+// samples of two layers can be joined.
+struct TokenSample {
+  int tokens = 0;
+  int top_k = 0;
+  std::vector<std::int32_t> expert;  // tokens x top_k, best first
+  std::vector<std::int32_t> domain;  // one per token
+
+  [[nodiscard]] std::span<const std::int32_t> of(int token) const {
+    const auto k = static_cast<std::size_t>(top_k);
+    return std::span(expert).subspan(static_cast<std::size_t>(token) * k, k);
+  }
+};
+
+// What a capacity limit did to one step, summed over its layers (token assignments).
+struct OverflowTotals {
+  long routed = 0;      // tokens x top_k x layers
+  long overflowed = 0;  // beyond their first choice's capacity
+  long dropped = 0;     // taken by no expert
+  long rerouted = 0;    // taken by another expert
+  long padded = 0;      // computed on padding
+
+  friend bool operator==(const OverflowTotals&, const OverflowTotals&) = default;
+};
+
+class Router {
+ public:
+  // `domains` names the tenants' domains; none means one. Throws InputError on bad options.
+  Router(const RouterOptions& options, const RouterShape& shape, std::uint64_t seed,
+         std::vector<std::string> domains = {});
+
+  [[nodiscard]] const RouterShape& shape() const { return shape_; }
+  [[nodiscard]] int domains() const { return popularity_.domains(); }
+
+  // Lets popularity drift up to `now`; earlier times change nothing.
+  void advance(Seconds now);
+  // Grows whenever popularity or the mix has moved so far that anything derived from a
+  // sample or from inclusion() must be made anew.
+  [[nodiscard]] int epoch() const { return epoch_; }
+
+  // Each layer sums to tokens x top_k, no expert has more than `tokens`.
+  void counts(const StepMix& mix, ExpertCounts& out);
+
+  // Applies the capacity factor and overflow of the options: `counts` becomes what the experts
+  // compute, padding included. Without a capacity nothing changes.
+  OverflowTotals limit(int tokens, ExpertCounts& counts);
+
+  // pi of the current epoch and mix, without jitter: layers x experts; sums to top_k per layer.
+  [[nodiscard]] std::span<const float> inclusion() const { return pi_; }
+
+  // An exact sample of the current epoch and mix, drawn on first use. Valid until the epoch
+  // changes.
+  const TokenSample& sample(int layer);
+
+  // As many exact tokens of the current epoch and mix as wanted.
+  void draw_tokens(int layer, int tokens, Stream& stream, TokenSample& out) const;
+
+ private:
+  void set_mix(std::span<const double> share);
+  void refresh_domains();
+  void blend();
+
+  RouterShape shape_;
+  RouterPreset preset_;
+  Popularity popularity_;
+  Seconds drift_time_;
+  double capacity_factor_;
+  Overflow overflow_;
+  CapacityResult limited_;
+  std::uint64_t seed_;
+  CountTables tables_;
+  int epoch_ = 0;
+  Seconds drifted_at_{0};
+  std::vector<double> drift_;                     // log rate: layers x experts
+  std::vector<std::vector<float>> domain_pi_;     // per domain: layers x experts
+  std::vector<std::vector<float>> domain_slope_;  // d pi / d log rate
+  std::vector<double> share_;                     // of the mix in force
+  std::vector<double> sampled_share_;             // of the epoch's sample
+  std::vector<float> pi_;
+  std::vector<float> slope_;
+  std::vector<float> scratch_;
+  std::vector<Stream> count_streams_;  // one per layer
+  Stream drift_stream_;
+  std::vector<TokenSample> samples_;  // per layer; tokens == 0: not drawn yet
+};
+
+}  // namespace moesim

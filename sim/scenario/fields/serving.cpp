@@ -1,0 +1,64 @@
+#include "sim/serving/options.hpp"
+
+#include "sim/scenario/fields.hpp"
+
+namespace moesim {
+
+const FieldTable& serving_fields() {
+  using O = ServingOptions;
+  static const FieldTable fields{
+      "How an engine batches, and how the model is spread over GPUs.",
+      "",
+      {
+          choice(MOESIM_KEY(mode), "Prefill and decode together, apart, or a training step",
+                 {{"aggregated", ServingMode::aggregated},
+                  {"disaggregated", ServingMode::disaggregated},
+                  {"training", ServingMode::training}}),
+          field(MOESIM_KEY(tp), "GPUs per attention rank").range(1, 1 << 16),
+          field(MOESIM_KEY(dp), "Attention ranks per instance")
+              .range(1, 1 << 20)
+              .unset("all GPUs of the instance / tp"),
+          field(MOESIM_KEY(ep), "GPUs that share the experts of a layer")
+              .range(1, 1 << 20)
+              .unset("dp x tp"),
+          field(MOESIM_KEY(instances), "Engines; the GPUs are divided evenly")
+              .range(1, 1 << 20),
+          field(MOESIM_KEY(max_batch), "Running requests per attention rank at most")
+              .range(1, 1 << 20),
+          field(MOESIM_KEY(max_tokens_per_step),
+                "Tokens per attention rank and step at most, prefill and decode together")
+              .range(1, 1 << 24),
+          field(MOESIM_KEY(chunked_prefill), "Long prompts are cut and mixed with decodes"),
+          choice(MOESIM_KEY(overlap), "What hides communication",
+                 {{"none", Overlap::none},
+                  {"shared_expert", Overlap::shared_expert},
+                  {"two_batch", Overlap::two_batch}}),
+          field(MOESIM_KEY(transport), "Library and scheme of dispatch and combine").one_of([] {
+            return Names{"auto", "pairwise", "node_dedup", "low_latency", "nccl"};
+          }),
+          field(MOESIM_KEY(network), "Network model").one_of([] {
+            return Names{"auto", "bound", "fluid", "simgrid_links", "simgrid_flows"};
+          }),
+          field(MOESIM_KEY(balancing), "How requests are spread over instances"),
+          field(MOESIM_KEY(rank_balancing), "How requests are spread over attention ranks"),
+          field(MOESIM_KEY(memory_fraction), "Of the GPU's memory, for weights and KV cache")
+              .above(0, 1),
+          field(MOESIM_KEY(kv_block), "Tokens per KV cache block").range(1, 65536),
+          field(MOESIM_KEY(prefix_hit_ratio), "Of prompt tokens, found in the prefix cache")
+              .range(0, 1),
+          field(MOESIM_KEY(speculative_tokens), "Draft tokens accepted per step, on average")
+              .range(0, 64),
+          field(MOESIM_KEY(queue_cap),
+                "Waiting requests per instance before one is turned away")
+              .range(1)
+              .unset("no limit"),
+          field(MOESIM_KEY(step_overhead), "Host time per step")
+              .range(0)
+              .unset("the profile's"),
+          field(MOESIM_KEY(warmup), "First fraction of the requests, left out of percentiles")
+              .range(0, 0.99),
+      }};
+  return fields;
+}
+
+}  // namespace moesim

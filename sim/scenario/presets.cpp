@@ -1,0 +1,76 @@
+#include "sim/scenario/presets.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "sim/base/errors.hpp"
+#include "sim/base/files.hpp"
+#include "sim/base/spelling.hpp"
+
+namespace moesim {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> preset_names(std::string_view folder) {
+  std::vector<std::string> names;
+  std::error_code problem;
+  for (const auto& file :
+       fs::directory_iterator(data_folder() / "scenarios" / folder, problem)) {
+    if (file.path().extension() == ".toml") names.push_back(file.path().stem().string());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+Node read_tree(const fs::path& path, const Span& asked, Diagnostics& diagnostics) {
+  std::string content;
+  try {
+    content = read_file(path);
+  } catch (const WorldError& problem) {
+    const std::string expected = "a TOML file";
+    Place place = asked.source ? place_of(asked) : Place{path.string(), 0, 0, {}};
+    diagnostics.error(std::move(place), problem.what(), expected);
+    return Node{asked, asked, Node::Table{}};
+  }
+  auto source = std::make_shared<const SourceText>(source_text(path.string(), content));
+  return parse_toml(std::move(source), content, diagnostics);
+}
+
+void apply_preset(Node& section, std::string_view kind, const fs::path& beside,
+                  Diagnostics& diagnostics) {
+  const Node* asked = find(section, "preset");
+  if (asked == nullptr) return;
+  const auto* text = asked->scalar() ? std::get_if<std::string>(asked->scalar()) : nullptr;
+  const std::vector<std::string> names = preset_names(kind);
+  const std::string expected =
+      fmt::format("one of {}, or the path of a .toml file", fmt::join(names, ", "));
+  if (text == nullptr) {
+    diagnostics.error(place_of(asked->value), fmt::format("preset is {}", kind_of(*asked)),
+                      expected);
+    return;
+  }
+  fs::path path = beside / *text;
+  if (!text->ends_with(".toml")) {
+    if (std::ranges::find(names, *text) == names.end()) {
+      diagnostics.error(place_of(asked->value),
+                        fmt::format("there is no preset '{}' in scenarios/{}", *text, kind),
+                        expected, did_you_mean(*text, names));
+      return;
+    }
+    path = data_folder() / "scenarios" / kind / (*text + ".toml");
+  }
+  Node preset = read_tree(path, asked->value, diagnostics);
+  // Its `preset` would not be followed: one level is all there is.
+  if (const Node* nested = find(preset, "preset")) {
+    diagnostics.error(place_of(nested->key), "a preset cannot name another preset");
+  }
+  preset.key = section.key;
+  preset.value = section.value;
+  lay_over(preset, std::move(section));
+  section = std::move(preset);
+}
+
+}  // namespace moesim

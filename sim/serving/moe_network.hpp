@@ -1,0 +1,47 @@
+// The two all-to-alls of an MoE layer for one instance: which transport, how long, which link.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "sim/machine/collective.hpp"
+#include "sim/machine/ledger.hpp"
+#include "sim/machine/transport.hpp"
+#include "sim/model/shape.hpp"
+#include "sim/serving/options.hpp"
+#include "topology/cluster.hpp"
+
+namespace moesim {
+
+struct ExchangeTime {
+  Seconds dispatch{0};
+  Seconds combine{0};
+  LinkId busiest{-1};
+};
+
+class MoeNetwork {
+ public:
+  // `gpus` are the expert ranks. The cluster outlives this.
+  MoeNetwork(const Cluster& cluster, std::vector<GpuId> gpus, const ModelShape& model,
+             const ServingOptions& options);
+
+  [[nodiscard]] const RankGroup& ranks() const { return ranks_; }
+  // Bytes of one token on the wire, scales included.
+  [[nodiscard]] Bytes dispatch_row() const { return dispatch_row_; }
+  [[nodiscard]] Bytes combine_row() const { return combine_row_; }
+
+  // `prefill`: the step holds prompt tokens, which engines send by their throughput kernels.
+  // Bytes are added to the ledger over [start, start + time].
+  ExchangeTime exchange(const DispatchDemand& demand, bool prefill, LinkLedger& ledger,
+                        Seconds start);
+
+ private:
+  RankGroup ranks_;
+  std::unique_ptr<CollectiveModel> model_;
+  LayerExchange prefill_;
+  LayerExchange decode_;
+  Bytes dispatch_row_;
+  Bytes combine_row_;
+};
+
+}  // namespace moesim

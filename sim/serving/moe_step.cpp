@@ -1,0 +1,111 @@
+#include "sim/serving/moe_step.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "sim/base/errors.hpp"
+
+namespace moesim {
+
+MoeStep::MoeStep(Router& router, const std::string& dispatch, ExpertCurve curve)
+    : router_(router), dispatch_name_(dispatch), curve_(std::move(curve)) {
+  const RouterShape& shape = router.shape();
+  const auto layers = static_cast<std::size_t>(shape.layers);
+  totals_.tokens.resize(shape.cells());
+  totals_.layer_balancedness.resize(layers);
+  totals_.layer_straggler_s.resize(layers);
+  totals_.layer_expert_s.resize(layers);
+  totals_.layer_dispatch_s.resize(layers);
+  totals_.layer_combine_s.resize(layers);
+  layer_counts_.resize(static_cast<std::size_t>(shape.experts));
+}
+
+void MoeStep::use(Placement placement) {
+  placement_ = std::move(placement);
+  const auto ranks = static_cast<std::size_t>(placement_.gpus);
+  totals_.rank_tokens.resize(ranks);
+  totals_.rank_seconds.resize(ranks);
+  dispatch_ = make_dispatch(dispatch_name_, placement_);
+  reach_.reset();
+  reach_epoch_ = -1;
+}
+
+void MoeStep::draw(int tokens, std::span<const double> share) {
+  router_.counts({.tokens = tokens, .share = share}, counts_);
+  for (std::size_t i = 0; i < counts_.size(); ++i) totals_.tokens[i] += counts_[i];
+}
+
+MoeLayerTime MoeStep::layer(int layer, double part, std::span<const double> slowdown) {
+  const std::size_t experts = layer_counts_.size();
+  const int* counts = counts_.data() + static_cast<std::size_t>(layer) * experts;
+  for (std::size_t e = 0; e < experts; ++e) layer_counts_[e] = part * counts[e];
+  const auto busiest = static_cast<int>(std::max_element(counts, counts + experts) - counts);
+  dispatch_->split(layer, layer_counts_, load_);
+
+  MoeLayerTime time;
+  time.busiest_expert = busiest;
+  double most_tokens = 0;
+  double all_tokens = 0;
+  const std::size_t ranks = load_.gpu.size();
+  for (std::size_t r = 0; r < ranks; ++r) {
+    Seconds t = curve_.time({load_.gpu[r], load_.active[r], load_.hottest[r]});
+    if (!slowdown.empty()) t *= slowdown[r];
+    totals_.rank_tokens[r] += load_.gpu[r];
+    totals_.rank_seconds[r] += t.value;
+    time.mean += t;
+    all_tokens += load_.gpu[r];
+    most_tokens = std::max(most_tokens, load_.gpu[r]);
+    if (t > time.slowest) {
+      time.slowest = t;
+      time.slowest_rank = static_cast<int>(r);
+    }
+  }
+  time.mean /= static_cast<double>(ranks);
+  // Rounding must not make the slowest faster than the mean.
+  time.mean = std::min(time.mean, time.slowest);
+  if (most_tokens > 0) {
+    time.balancedness = all_tokens / static_cast<double>(ranks) / most_tokens;
+  }
+  return time;
+}
+
+void MoeStep::refresh_reach() {
+  if (reach_ != nullptr && reach_epoch_ == router_.epoch()) return;
+  const auto layers = static_cast<std::size_t>(router_.shape().layers);
+  samples_.resize(layers);
+  std::vector<TokenView> views;
+  for (std::size_t l = 0; l < layers; ++l) {
+    const TokenSample& sample = router_.sample(static_cast<int>(l));
+    samples_[l].assign(sample.expert.begin(), sample.expert.end());
+    views.push_back({samples_[l], sample.top_k});
+  }
+  reach_ = std::make_unique<Reach>(placement_, *dispatch_, views);
+  reach_epoch_ = router_.epoch();
+}
+
+DispatchDemand& MoeStep::demand(int layer) {
+  refresh_reach();
+  reach_->rescale(layer, layer_counts_, demand_);
+  return demand_;
+}
+
+double MoeStep::nodes_per_token() const {
+  if (reach_ == nullptr) return 1;
+  const int layers = router_.shape().layers;
+  double sum = 0;
+  for (int l = 0; l < layers; ++l) sum += reach_->nodes_per_token(l);
+  return sum / layers;
+}
+
+void MoeStep::account(int layer, const MoeLayerTime& time) {
+  const auto l = static_cast<std::size_t>(layer);
+  totals_.balancedness_sum += time.balancedness;
+  totals_.layer_steps += 1;
+  totals_.layer_balancedness[l] += time.balancedness;
+  totals_.layer_straggler_s[l] += (time.slowest - time.mean).value;
+  totals_.layer_expert_s[l] += time.slowest.value;
+  totals_.layer_dispatch_s[l] += time.dispatch.value;
+  totals_.layer_combine_s[l] += time.combine.value;
+}
+
+}  // namespace moesim

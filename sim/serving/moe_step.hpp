@@ -1,0 +1,87 @@
+// The routed experts of every MoE layer in one step: tokens to experts, experts to GPUs, GPUs
+// to times, and what the two all-to-alls must carry.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "calibrate/cost_model.hpp"
+#include "sim/machine/demand.hpp"
+#include "sim/placement/dispatch.hpp"
+#include "sim/placement/placement.hpp"
+#include "sim/placement/reach.hpp"
+#include "sim/router/router.hpp"
+
+namespace moesim {
+
+// One MoE layer of one step.
+struct MoeLayerTime {
+  Seconds mean{0};     // expert compute, mean over the expert ranks
+  Seconds slowest{0};  // and of the slowest
+  int slowest_rank = 0;
+  int busiest_expert = 0;   // of the layer, the one with the most tokens
+  double balancedness = 1;  // mean / max of the ranks' tokens
+  Seconds dispatch{0};
+  Seconds combine{0};
+};
+
+// What has been seen since the start, for results and rebalancing.
+struct ExpertTotals {
+  std::vector<std::int64_t> tokens;  // [layers * experts]
+  std::vector<double> rank_tokens;   // [ranks] all layers
+  std::vector<double> rank_seconds;  // [ranks] expert compute
+  double balancedness_sum = 0;       // over layers and steps
+  std::int64_t layer_steps = 0;
+  std::vector<double> layer_balancedness;  // [layers] sum over steps
+  std::vector<double> layer_straggler_s;   // [layers] slowest - mean, sum over steps
+  std::vector<double> layer_expert_s;      // [layers] slowest, sum over steps
+  std::vector<double> layer_dispatch_s;    // [layers]
+  std::vector<double> layer_combine_s;     // [layers]
+};
+
+class MoeStep {
+ public:
+  // `ranks` hold the experts; `curve` prices one rank's layer. The router outlives this.
+  MoeStep(Router& router, const std::string& dispatch, ExpertCurve curve);
+
+  // The placement in force from now on.
+  void use(Placement placement);
+  [[nodiscard]] const Placement& placement() const { return placement_; }
+
+  // Draws the step's counts: `tokens` in all, `share` of each domain.
+  void draw(int tokens, std::span<const double> share);
+
+  // Expert times of `layer` for a part of the drawn step (1, or 1/2 for a micro-batch).
+  // `slowdown` [ranks] or empty: a straggler's factor on its time.
+  MoeLayerTime layer(int layer, double part, std::span<const double> slowdown);
+  // What the layer asks of the network, after layer(): shares for the same counts. `tokens` is
+  // the caller's to fill. Not for placements on a single rank.
+  DispatchDemand& demand(int layer);
+
+  void account(int layer, const MoeLayerTime& time);
+  [[nodiscard]] const ExpertTotals& totals() const { return totals_; }
+  [[nodiscard]] const ExpertCounts& counts() const { return counts_; }
+  [[nodiscard]] const CurveOrigin& curve_origin() const { return curve_.origin(); }
+  [[nodiscard]] double nodes_per_token() const;
+
+ private:
+  void refresh_reach();
+
+  Router& router_;
+  std::string dispatch_name_;
+  ExpertCurve curve_;
+  Placement placement_;
+  std::unique_ptr<DispatchPolicy> dispatch_;
+  std::unique_ptr<Reach> reach_;
+  int reach_epoch_ = -1;
+  ExpertCounts counts_;               // [layers * experts]
+  std::vector<double> layer_counts_;  // [experts] of the layer in hand
+  LayerLoad load_;
+  DispatchDemand demand_;
+  std::vector<std::vector<std::uint16_t>> samples_;  // [layers] what reach_ views
+  ExpertTotals totals_;
+};
+
+}  // namespace moesim

@@ -1,0 +1,42 @@
+#include "sim/serving/parallelism.hpp"
+
+#include <fmt/format.h>
+
+#include "sim/base/diagnostics.hpp"
+
+namespace moesim {
+
+namespace {
+
+void require_divides(int whole, std::string_view whole_name, int part,
+                     std::string_view part_name) {
+  if (part > 0 && whole % part == 0) return;
+  throw InputError(
+      fmt::format("{} = {} is not a multiple of {} = {}", whole_name, whole, part_name, part),
+      fmt::format("{} that divides {}", part_name, whole));
+}
+
+}  // namespace
+
+Parallelism resolve_parallelism(const ServingOptions& options, int cluster_gpus) {
+  Parallelism p;
+  p.instances = options.instances;
+  require_divides(cluster_gpus, "the cluster's GPUs", p.instances, "serving.instances");
+  p.gpus = cluster_gpus / p.instances;
+  p.tp = options.tp;
+  require_divides(p.gpus, "GPUs per instance", p.tp, "serving.tp");
+  p.dp = options.dp > 0 ? options.dp : p.gpus / p.tp;
+  if (p.dp * p.tp != p.gpus) {
+    throw InputError(
+        fmt::format("serving.dp x serving.tp = {} x {} = {} is not the {} GPUs of an instance",
+                    p.dp, p.tp, p.dp * p.tp, p.gpus),
+        fmt::format("serving.dp = {} with serving.tp = {}", p.gpus / p.tp, p.tp),
+        "leave out serving.dp to use all GPUs");
+  }
+  p.ep = options.ep > 0 ? options.ep : p.gpus;
+  require_divides(p.gpus, "GPUs per instance", p.ep, "serving.ep");
+  p.moe_tp = p.gpus / p.ep;
+  return p;
+}
+
+}  // namespace moesim

@@ -1,0 +1,224 @@
+#include "sim/serving/step_model.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace moesim {
+
+StepModel::StepModel(const ModelShape& model, const Parallelism& parallel,
+                     const ServingOptions& options, const LayerCosts& costs, MoeStep* moe,
+                     MoeNetwork* network, Seconds tp_latency, BytesPerSecond tp_bandwidth)
+    : model_(model),
+      parallel_(parallel),
+      options_(options),
+      costs_(costs),
+      moe_(moe),
+      network_(network),
+      tp_latency_(tp_latency),
+      tp_bandwidth_(tp_bandwidth) {
+  const auto gpus = static_cast<std::size_t>(parallel.gpus);
+  const auto dp = static_cast<std::size_t>(parallel.dp);
+  attention_busy_.resize(gpus);
+  dense_busy_.resize(gpus);
+  gpu_tokens_.resize(gpus);
+  rank_tokens_.resize(dp);
+  rank_slowdown_.assign(dp, 1.0);
+  core_.assign(costs.kinds(), std::vector<Seconds>(dp));
+  attention_.resize(costs.kinds());
+  attention_mean_.resize(costs.kinds());
+}
+
+void StepModel::set_slowdown(std::vector<double> slowdown) {
+  slowdown_ = std::move(slowdown);
+  std::ranges::fill(rank_slowdown_, 1.0);
+  for (std::size_t g = 0; g < slowdown_.size(); ++g) {
+    double& rank = rank_slowdown_[g / static_cast<std::size_t>(parallel_.tp)];
+    rank = std::max(rank, slowdown_[g]);
+  }
+}
+
+template <class TimeOf>
+Seconds StepModel::slowest(TimeOf time_of) const {
+  Seconds most{0};
+  for (std::size_t d = 0; d < rank_tokens_.size(); ++d) {
+    most = std::max(most, rank_slowdown_[d] * time_of(rank_tokens_[d]));
+  }
+  return most;
+}
+
+// A ring all-reduce moves 2 (n - 1) / n of the bytes through each GPU's link (Patarasuk and
+// Yuan, "Bandwidth optimal all-reduce algorithms", 2009).
+Seconds StepModel::all_reduce(double tokens) const {
+  if (parallel_.tp <= 1 || tokens == 0) return Seconds{0};
+  const double n = parallel_.tp;
+  const Bytes bytes{2.0 * (n - 1) / n * tokens * model_.hidden * 2.0};
+  return tp_latency_ + bytes / tp_bandwidth_;
+}
+
+void StepModel::measure_ranks(std::span<const AttentionRank> ranks) {
+  tokens_ = 0;
+  most_tokens_ = 0;
+  prefill_ = false;
+  for (std::size_t d = 0; d < ranks.size(); ++d) {
+    const RankBatch& batch = ranks[d].batch();
+    rank_tokens_[d] = batch.tokens();
+    tokens_ += rank_tokens_[d];
+    most_tokens_ = std::max(most_tokens_, rank_tokens_[d]);
+    prefill_ = prefill_ || !batch.chunks.empty();
+  }
+  part_ = options_.overlap == Overlap::two_batch && network_ != nullptr ? 0.5 : 1.0;
+  const auto tp = static_cast<std::size_t>(parallel_.tp);
+  for (std::size_t g = 0; g < gpu_tokens_.size(); ++g) {
+    gpu_tokens_[g] = part_ * rank_tokens_[g / tp] / static_cast<double>(parallel_.tp);
+  }
+  for (std::size_t kind = 0; kind < core_.size(); ++kind) {
+    attention_[kind] = Seconds{0};
+    attention_mean_[kind] = Seconds{0};
+    for (std::size_t d = 0; d < ranks.size(); ++d) {
+      core_[kind][d] = rank_slowdown_[d] * costs_.attention(ranks[d].batch(), kind, part_);
+      attention_[kind] = std::max(attention_[kind], core_[kind][d]);
+      attention_mean_[kind] += core_[kind][d] / static_cast<double>(ranks.size());
+    }
+    attention_mean_[kind] = std::min(attention_mean_[kind], attention_[kind]);
+  }
+}
+
+void StepModel::add_dense_layer(std::size_t kind, CauseSeconds& time) const {
+  add_attention(kind, time);
+  time[Cause::collective] += (2.0 * all_reduce(most_tokens_)).value;
+  time[Cause::dense] += slowest([&](double tokens) { return costs_.dense_ffn(tokens); }).value;
+}
+
+void StepModel::add_attention(std::size_t kind, CauseSeconds& time) const {
+  const Seconds wait = attention_[kind] - attention_mean_[kind];
+  time[Cause::attention] += (attention_mean_[kind] / part_).value;
+  time[Cause::attention_straggler] += (wait / part_).value;
+}
+
+MoeLayerTime StepModel::moe_layer(int layer, LinkLedger& ledger, Seconds now, LinkId& busiest) {
+  MoeLayerTime time = moe_->layer(layer, part_, slowdown_);
+  if (network_ != nullptr) {
+    DispatchDemand& demand = moe_->demand(layer);
+    demand.tokens.assign(gpu_tokens_.begin(), gpu_tokens_.end());
+    const ExchangeTime exchange = network_->exchange(demand, prefill_, ledger, now);
+    time.dispatch = exchange.dispatch;
+    time.combine = exchange.combine;
+    busiest = exchange.busiest;
+  } else {
+    time.combine = all_reduce(most_tokens_);
+  }
+  moe_->account(layer, time);
+  return time;
+}
+
+void StepModel::add_moe_layer(const LayerParts& parts, CauseSeconds& time) const {
+  const double times = 1 / part_;  // micro-batches, one after the other on the GPU
+  Seconds dispatch = times * parts.moe.dispatch;
+  Seconds combine = times * parts.moe.combine;
+  if (options_.overlap == Overlap::shared_expert) {
+    dispatch = std::max(Seconds{0}, dispatch - parts.shared);
+  } else if (part_ < 1) {
+    const Seconds compute = times * (attention_[parts.kind] + parts.collective + parts.shared +
+                                     parts.router + parts.moe.slowest);
+    const Seconds communication = dispatch + combine;
+    const double exposed =
+        communication > compute ? (communication - compute) / communication : 0.0;
+    dispatch *= exposed;
+    combine *= exposed;
+  }
+  add_attention(parts.kind, time);
+  time[Cause::collective] += (times * parts.collective).value;
+  time[Cause::dense] += (times * (parts.shared + parts.router)).value;
+  time[Cause::dispatch] += dispatch.value;
+  time[Cause::expert] += (times * parts.moe.mean).value;
+  time[Cause::expert_straggler] += (times * (parts.moe.slowest - parts.moe.mean)).value;
+  time[Cause::combine] += combine.value;
+}
+
+void StepModel::add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds now) {
+  LayerParts parts;
+  parts.collective = all_reduce(part_ * most_tokens_);
+  parts.shared = slowest([&](double tokens) { return costs_.shared_experts(part_ * tokens); });
+  parts.router = slowest([&](double tokens) { return costs_.router(part_ * tokens); });
+  Seconds longest_wait{-1};
+  Seconds longest_dispatch{-1};
+  double balance = 0;
+  int moe_layer_index = 0;
+  for (int layer = 0; layer < model_.layers; ++layer) {
+    const std::size_t kind = costs_.kind_of_layer()[static_cast<std::size_t>(layer)];
+    if (!is_moe_layer(model_, layer)) {
+      add_dense_layer(kind, report.time);
+      continue;
+    }
+    LinkId busiest{-1};
+    parts.kind = kind;
+    parts.moe = moe_layer(moe_layer_index, ledger, now + Seconds{report.time.sum()}, busiest);
+    add_moe_layer(parts, report.time);
+    report.dispatch += parts.moe.dispatch / part_;
+    report.combine += parts.moe.combine / part_;
+    report.experts += parts.moe.slowest / part_;
+    balance += parts.moe.balancedness;
+    if (const Seconds wait = parts.moe.slowest - parts.moe.mean; wait > longest_wait) {
+      longest_wait = wait;
+      report.straggler_layer = moe_layer_index;
+      report.straggler_rank = parts.moe.slowest_rank;
+      report.straggler_expert = parts.moe.busiest_expert;
+    }
+    if (parts.moe.dispatch > longest_dispatch) {
+      longest_dispatch = parts.moe.dispatch;
+      report.busiest_link = busiest;
+    }
+    ++moe_layer_index;
+  }
+  if (moe_layer_index > 0) report.balancedness = balance / moe_layer_index;
+}
+
+void StepModel::account_busy(std::span<const AttentionRank> ranks) {
+  const auto tp = static_cast<std::size_t>(parallel_.tp);
+  const double dense_layers = model_.layers - (moe_ == nullptr ? 0 : moe_layer_count(model_));
+  const double moe_layers = model_.layers - dense_layers;
+  for (std::size_t d = 0; d < ranks.size(); ++d) {
+    Seconds attention{0};
+    for (const std::uint8_t kind : costs_.kind_of_layer()) attention += core_[kind][d] / part_;
+    const double tokens = rank_tokens_[d];
+    const Seconds dense =
+        rank_slowdown_[d] *
+        (dense_layers * costs_.dense_ffn(tokens) +
+         moe_layers * (costs_.shared_experts(tokens) + costs_.router(tokens)) +
+         costs_.ends(tokens, ranks[d].batch().sampled()));
+    for (std::size_t g = d * tp; g < (d + 1) * tp; ++g) {
+      attention_busy_[g] += attention.value;
+      dense_busy_[g] += dense.value;
+    }
+  }
+}
+
+StepReport StepModel::evaluate(std::span<const AttentionRank> ranks,
+                               std::span<const double> share, LinkLedger& ledger, Seconds now) {
+  StepReport report;
+  measure_ranks(ranks);
+  report.tokens = static_cast<int>(tokens_);
+  double sampled = 0;
+  int sequences = 0;
+  for (const AttentionRank& rank : ranks) {
+    sampled = std::max(sampled, static_cast<double>(rank.batch().sampled()));
+    sequences += rank.batch().sampled();
+  }
+  report.time[Cause::dense] = slowest([&](double tokens) {
+                                return costs_.ends(tokens, std::min(tokens, sampled));
+                              }).value;
+  const Seconds host = options_.step_overhead.value >= 0
+                           ? options_.step_overhead
+                           : costs_.host_overhead(static_cast<double>(sequences)).time;
+  report.time[Cause::host] = host.value;
+  if (moe_ != nullptr) {
+    moe_->draw(report.tokens, share);
+    add_moe_layers(report, ledger, now);
+  } else {
+    for (const std::uint8_t kind : costs_.kind_of_layer()) add_dense_layer(kind, report.time);
+  }
+  account_busy(ranks);
+  return report;
+}
+
+}  // namespace moesim

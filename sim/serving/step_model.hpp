@@ -1,0 +1,104 @@
+// How long one step of one instance takes: the layers in order, each waiting for its slowest
+// GPU.
+//
+//   step = ends + host + sum over layers of
+//          attention_max + collective + (dense | router + dispatch + experts_max + combine)
+//
+// Overlap: `shared_expert` runs the shared experts beside the dispatch; `two_batch` splits the
+// step in two micro-batches and hides the communication of one behind the compute of the other,
+// so that a layer pair takes max(2 compute, 2 communication) of a half (DeepSeek-V3 report,
+// 2412.19437, section 3.4).
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "sim/metrics/cause.hpp"
+#include "sim/serving/attention_rank.hpp"
+#include "sim/serving/layer_costs.hpp"
+#include "sim/serving/moe_network.hpp"
+#include "sim/serving/moe_step.hpp"
+
+namespace moesim {
+
+// Everything about one step that later stages may want.
+struct StepReport {
+  CauseSeconds time;  // along the critical path; communication as far as it is not hidden
+  [[nodiscard]] Seconds total() const { return Seconds{time.sum()}; }
+  Seconds dispatch{0};  // as they ran, whether hidden or not; sums over the layers
+  Seconds combine{0};
+  Seconds experts{0};        // slowest rank, sum over the layers
+  double balancedness = 1;   // mean over the MoE layers
+  int straggler_layer = -1;  // MoE layer with the longest wait for its slowest rank
+  int straggler_rank = -1;
+  int straggler_expert = -1;  // the one with the most tokens there
+  LinkId busiest_link{-1};    // of the layer with the longest dispatch
+  int tokens = 0;
+  int prompt_tokens = 0;
+  std::int64_t output_tokens = 0;
+};
+
+class StepModel {
+ public:
+  // All references outlive this. `moe` and `network` are null for a dense model; `network` is
+  // null too where every GPU has all tokens or all experts.
+  StepModel(const ModelShape& model, const Parallelism& parallel, const ServingOptions& options,
+            const LayerCosts& costs, MoeStep* moe, MoeNetwork* network, Seconds tp_latency,
+            BytesPerSecond tp_bandwidth);
+
+  StepReport evaluate(std::span<const AttentionRank> ranks, std::span<const double> share,
+                      LinkLedger& ledger, Seconds now);
+
+  // [gpus of the instance] a straggler's factor on its compute time; 1 is healthy.
+  void set_slowdown(std::vector<double> slowdown);
+  // [gpus of the instance] seconds of compute since the start; routed experts are MoeStep's.
+  [[nodiscard]] const std::vector<double>& attention_seconds() const { return attention_busy_; }
+  [[nodiscard]] const std::vector<double>& dense_seconds() const { return dense_busy_; }
+
+ private:
+  // Of one MoE layer, for the part of the step that runs at once.
+  struct LayerParts {
+    std::size_t kind = 0;  // of attention
+    Seconds collective{0};
+    Seconds shared{0};
+    Seconds router{0};
+    MoeLayerTime moe;
+  };
+  void measure_ranks(std::span<const AttentionRank> ranks);
+  void add_dense_layer(std::size_t kind, CauseSeconds& time) const;
+  void add_attention(std::size_t kind, CauseSeconds& time) const;
+  void add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds now);
+  MoeLayerTime moe_layer(int layer, LinkLedger& ledger, Seconds now, LinkId& busiest);
+  void add_moe_layer(const LayerParts& parts, CauseSeconds& time) const;
+  void account_busy(std::span<const AttentionRank> ranks);
+  [[nodiscard]] Seconds all_reduce(double tokens) const;
+  // The slowest rank's time; `time_of` takes the rank's batch tokens.
+  template <class TimeOf>
+  [[nodiscard]] Seconds slowest(TimeOf time_of) const;
+
+  const ModelShape& model_;
+  Parallelism parallel_;
+  ServingOptions options_;
+  const LayerCosts& costs_;
+  MoeStep* moe_;
+  MoeNetwork* network_;
+  Seconds tp_latency_;
+  BytesPerSecond tp_bandwidth_;
+  std::vector<double> slowdown_;        // [gpus] or empty
+  std::vector<double> rank_slowdown_;   // [dp]
+  std::vector<double> attention_busy_;  // [gpus]
+  std::vector<double> dense_busy_;      // [gpus]
+
+  // Of the step in hand.
+  double part_ = 1;  // of the step that runs at once: 1/2 for a micro-batch
+  bool prefill_ = false;
+  double tokens_ = 0;
+  double most_tokens_ = 0;                  // of a rank
+  std::vector<double> rank_tokens_;         // [dp]
+  std::vector<double> gpu_tokens_;          // [gpus] what a GPU sends, for the part
+  std::vector<std::vector<Seconds>> core_;  // [kinds][dp] attention of one layer, for the part
+  std::vector<Seconds> attention_;          // [kinds] of the slowest rank
+  std::vector<Seconds> attention_mean_;     // [kinds] over the ranks
+};
+
+}  // namespace moesim

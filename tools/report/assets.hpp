@@ -1,0 +1,13 @@
+// The bundled page and plotting scripts, held inside the program; empty when it was built
+// without node and npm.
+#pragma once
+
+#include <string_view>
+
+namespace moesim {
+
+std::string_view page_script();
+std::string_view page_style();
+std::string_view plot_script();
+
+}  // namespace moesim

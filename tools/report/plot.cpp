@@ -1,0 +1,92 @@
+#include "tools/report/plot.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <vector>
+
+#include "sim/base/diagnostics.hpp"
+#include "sim/base/errors.hpp"
+#include "sim/base/spelling.hpp"
+#include "tools/report/assets.hpp"
+#include "tools/report/child.hpp"
+
+namespace moesim {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// How plot.js ends.
+constexpr int kUnknownChart = 2;
+constexpr int kNoData = 3;
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    if (!line.empty()) lines.push_back(line);
+  }
+  return lines;
+}
+
+ChildResult run_node(const std::string& script) {
+  const char* own = std::getenv("MOESIM_NODE");
+  const std::string node = own != nullptr && *own != '\0' ? own : "node";
+  try {
+    // "-": the program is read from standard input.
+    return run_child({node, "-"}, script);
+  } catch (const WorldError& e) {
+    throw WorldError(fmt::format("{}. Plots are drawn by Node 18 or newer (Debian: apt-get "
+                                 "install nodejs), or name it in MOESIM_NODE",
+                                 e.what()));
+  }
+}
+
+}  // namespace
+
+std::string plot_svg(const ReportText& text, std::string_view name, const PlotOptions& options) {
+  if (plot_script().empty()) {
+    throw WorldError("this moesim was built without node and npm, so it cannot plot");
+  }
+  const Json call{{"name", std::string(name)}, {"width", options.width}, {"dark", options.dark}};
+  const std::string script = fmt::format(
+      "{}\nmoesimPlot.draw({{...{}, report: {{result: {}, series: {}, scenario: ''}}}});\n",
+      plot_script(), call.dump(-1, ' ', true, Json::error_handler_t::replace), text.result_json,
+      text.series_json);
+  const ChildResult child = run_node(script);
+  if (child.status == kUnknownChart || child.status == kNoData) {
+    const auto known = lines_of(child.err);
+    const std::string id(name.substr(0, name.find(':')));
+    throw InputError(
+        child.status == kNoData
+            ? fmt::format("the run recorded nothing for the chart '{}'", id)
+            : fmt::format("unknown chart '{}'", id),
+        fmt::format("one of {}", fmt::join(known, ", ")),
+        child.status == kNoData ? std::string() : did_you_mean(id, known));
+  }
+  if (child.status != 0 || child.out.empty()) {
+    throw WorldError(fmt::format("node could not draw '{}' (status {}): {}", name, child.status,
+                                 child.err.substr(0, 2000)));
+  }
+  return child.out;
+}
+
+std::string plot_png(const std::string& svg) {
+  ChildResult child;
+  try {
+    child = run_child({"rsvg-convert", "--zoom", "2", "--format", "png"}, svg);
+  } catch (const WorldError& e) {
+    throw WorldError(fmt::format(
+        "{}. PNG needs it (Debian: apt-get install librsvg2-bin); --format svg does not",
+        e.what()));
+  }
+  if (child.status != 0) {
+    throw WorldError(fmt::format("rsvg-convert failed (status {}): {}", child.status, child.err));
+  }
+  return std::move(child.out);
+}
+
+}  // namespace moesim

@@ -1,0 +1,11 @@
+// One function per fabric, each in its own file.
+#pragma once
+
+#include "topology/fabric.hpp"
+
+namespace moesim {
+
+std::unique_ptr<Fabric> make_single_node(const ClusterOptions&, Graph&, std::span<Nic>);
+std::unique_ptr<Fabric> make_rail_optimized(const ClusterOptions&, Graph&, std::span<Nic>);
+
+}  // namespace moesim
