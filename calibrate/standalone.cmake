@@ -14,7 +14,8 @@ if(CCACHE)
 endif()
 
 add_library(moesim_warnings INTERFACE)
-target_compile_options(moesim_warnings INTERFACE -Wall -Wextra)
+target_compile_options(moesim_warnings INTERFACE -Wall -Wextra
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>) # false alarms of GCC 12 at -O3 (PR 105651)
 
 find_package(fmt REQUIRED)
 include(${CMAKE_CURRENT_LIST_DIR}/../tools/cmake/moesim.cmake)

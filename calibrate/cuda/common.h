@@ -35,7 +35,13 @@ class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(std::size_t bytes) : bytes_(bytes) {
-    check(cudaMalloc(&data_, bytes), "allocating device memory");
+    const cudaError_t status = cudaMalloc(&data_, bytes);
+    if (status == cudaErrorMemoryAllocation) {
+      cudaGetLastError();  // not a fault: the GPU is too small for this operation
+      data_ = nullptr;
+      throw Refusal("not enough device memory for " + std::to_string(bytes) + " bytes");
+    }
+    check(status, "allocating device memory");
   }
   Buffer(Buffer&& other) noexcept { swap(other); }
   Buffer& operator=(Buffer&& other) noexcept {

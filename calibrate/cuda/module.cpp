@@ -87,6 +87,10 @@ int open_device(std::int32_t ordinal, void** device, char* why, std::size_t why_
   return guarded(why, why_size, [&] {
     int count = 0;
     const cudaError_t status = cudaGetDeviceCount(&count);
+    if (status == cudaErrorInsufficientDriver) {
+      throw Refusal("no NVIDIA driver is loaded, or it is older than CUDA " +
+                    dotted(CUDART_VERSION) + " needs");
+    }
     if (status != cudaSuccess) {
       throw Refusal(std::string("CUDA finds no GPU: ") + cudaGetErrorString(status));
     }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sim/base/errors.hpp"
+
 namespace moesim {
 namespace {
 
@@ -14,6 +16,17 @@ Point measure_one(MeasuredDevice& device, const Job& job, const Measuring& how) 
   if (job.purpose == Purpose::energy) point.energy = device.energy(how.energy_loop);
   point.after = device.conditions();
   return point;
+}
+
+void take_one(MeasuredDevice& device, const Job& job, const Measuring& how,
+              Measurement& result) {
+  if (auto why = device.prepare(job.op)) {
+    result.refusals.push_back({job.op, *why});
+    return;
+  }
+  Point point = measure_one(device, job, how);
+  point.order = static_cast<int>(result.points.size());
+  result.points.push_back(std::move(point));
 }
 
 }  // namespace
@@ -44,9 +57,9 @@ Measurement measure(MeasuredDevice& device, const Plan& plan, const Measuring& h
   for (std::size_t i = 0; i < plan.jobs.size(); ++i) {
     const Job& job = plan.jobs[i];
     const Seconds left = how.budget - (how.clock() - start);
-    if (how.interrupted && how.interrupted()) result.interrupted = true;
+    result.interrupted = how.interrupted && how.interrupted();
     if (result.interrupted || left.value <= 0) {
-      result.left_out = plan.jobs.size() - i;
+      result.left_out += plan.jobs.size() - i;
       break;
     }
     if (job.purpose == Purpose::energy && left < job.estimate) {
@@ -54,13 +67,13 @@ Measurement measure(MeasuredDevice& device, const Plan& plan, const Measuring& h
       continue;
     }
     if (how.progress) how.progress(i, plan.expected, left, job);
-    if (auto why = device.prepare(job.op)) {
-      result.refusals.push_back({job.op, *why});
-      continue;
+    try {
+      take_one(device, job, how, result);
+    } catch (const WorldError& e) {
+      result.failure = e.what();
+      result.left_out += plan.jobs.size() - i;
+      break;
     }
-    Point point = measure_one(device, job, how);
-    point.order = static_cast<int>(result.points.size());
-    result.points.push_back(std::move(point));
   }
   result.spent = how.clock() - start;
   return result;

@@ -44,6 +44,7 @@ struct Measurement {
   std::size_t left_out = 0;  // jobs for which no time remained
   Seconds spent{0};
   bool interrupted = false;
+  std::string failure;  // the device's, which ended the measurement; else empty
 };
 
 // Samples the prepared operation by the rule.
@@ -61,6 +62,7 @@ struct Measuring {
       progress;
 };
 
+// A failing device ends the measurement; the points before it are kept.
 Measurement measure(MeasuredDevice& device, const Plan& plan, const Measuring& how);
 
 }  // namespace moesim

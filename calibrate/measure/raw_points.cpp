@@ -119,10 +119,14 @@ const Family kFamilies[] = {
     {"energy", "operation,latency,joules,watts,loop_s,runs", is_energy, &Writer::energy},
 };
 
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? "\"\"" : c == '\n' ? " " : std::string(1, c);
-  return out + '"';
+// One cell of a table that knows no quotes.
+std::string cell(const std::string& text) {
+  std::string out = text;
+  for (char& c : out) {
+    if (c == ',') c = ';';
+    if (c == '\n' || c == '"') c = ' ';
+  }
+  return out;
 }
 
 std::string header(const Measurement& m, const DeviceFacts& facts, std::uint64_t seed) {
@@ -156,10 +160,10 @@ std::vector<RawTable> raw_tables(const Measurement& m, const DeviceFacts& facts,
   }
   std::string missing;
   for (const auto& r : m.refusals) {
-    missing += fmt::format("{},{}\n", to_text(r.op), quoted(r.why));
+    missing += fmt::format("{},{}\n", to_text(r.op), cell(r.why));
   }
   if (facts.gpus == 1 && !facts.demonstration) {
-    missing += "links between GPUs,\"one GPU: import nccl-tests output or use a datasheet\"\n";
+    missing += "links between GPUs,one GPU: import nccl-tests output or use a datasheet\n";
   }
   if (!missing.empty()) {
     tables.push_back({fmt::format("not_measured_{}.csv", facts.system),
