@@ -156,8 +156,8 @@ ExpertCurve CostModel::experts(const ExpertShape& shape) const {
   CurveOrigin origin = origin_of(s, shape, own != nullptr);
   if (section == nullptr) origin = {Provenance::assumed, 0.4, "datasheet roofline"};
   add_transfer(origin);
-  return {tabulate(assignments, merge_knots(active, {}), time), skew_grid(s.skew),
-          static_cast<double>(shape.experts), origin};
+  return {tabulate(assignments, merge_knots(active, {}), time, Shape::nondecreasing_in_x),
+          skew_grid(s.skew), static_cast<double>(shape.experts), origin};
 }
 
 ExpertCurve::ExpertCurve(std::shared_ptr<const LogGrid> grid,
