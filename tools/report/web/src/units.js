@@ -60,7 +60,7 @@ const SUFFIXES = [
   ['_bytes', 'bytes'], ['_s', 's'], 
 ];
 const RATIOS = new Set([
-  'utilization', 'router_entropy', 'overflow_rate', 'dropped_token_rate', 'dead_experts', 'balancedness', 'worst_balancedness',
+  'utilization', 'gpu', 'router_entropy', 'overflow_rate', 'dropped_token_rate', 'dead_experts', 'balancedness', 'worst_balancedness',
   'expert_compute', 'links', 'achieved_flops', 'dense_baseline', 'relative_error', 'slowest_share',
 ]);
 
