@@ -27,7 +27,7 @@ browser.on((method, params) => {
 
 async function drawn() {
   for (let i = 0; i < 300; ++i) {
-    const ms = await browser.evaluate('document.documentElement.dataset.drawn');
+    const ms = await browser.evaluate('document.documentElement?.dataset.drawn');
     if (ms !== undefined) return Number(ms);
     await new Promise((done) => { setTimeout(done, 50); });
   }
