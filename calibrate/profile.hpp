@@ -1,18 +1,144 @@
-// A kernel profile: what is known of the kernel times of one GPU type under one engine.
+// A kernel profile: what is known of the kernel times of one GPU type under one engine, and
+// how wrong it is. Plain values; profile_io.hpp reads and writes them, fit.hpp makes them from
+// tables, cost_model.hpp answers from them.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "calibrate/held_out.hpp"
+#include "calibrate/roofline.hpp"
 #include "sim/base/dtype.hpp"
 #include "sim/base/provenance.hpp"
 #include "sim/base/units.hpp"
 
 namespace moesim {
 
+inline constexpr int kProfileSchema = 1;
+
+// Sections with different keys are never merged: a version alone moves kernels by 4-21 %.
+struct KernelKey {
+  std::string engine;   // "sglang"
+  std::string version;  // "0.5.14"
+  std::string kernel;   // as the engine names it: "sglang_fused_moe_triton"
+  Dtype dtype = Dtype::bf16;
+
+  friend bool operator==(const KernelKey&, const KernelKey&) = default;
+};
+
+// One measured shape: seconds over the tokens that enter the operator, each taking top_k
+// experts of which `share` (1 / expert parallelism) are on this GPU; loads are even.
+struct ExpertShapeCurve {
+  int hidden = 0;
+  int intermediate = 0;  // on this GPU
+  int experts = 0;       // on this GPU
+  int top_k = 0;
+  int parallel = 1;     // expert parallelism
+  int slices = 1;       // tensor parallelism that `intermediate` comes from
+  std::string version;  // where another than the section's
+  std::vector<double> tokens;
+  std::vector<double> seconds;
+
+  friend bool operator==(const ExpertShapeCurve&, const ExpertShapeCurve&) = default;
+};
+
+// What uneven experts cost: time / time of an even load with as many active experts.
+struct SkewPoint {
+  double tokens_per_expert = 0;
+  double imbalance = 1;  // most loaded expert / mean
+  double factor = 1;
+
+  friend bool operator==(const SkewPoint&, const SkewPoint&) = default;
+};
+
+struct ExpertSection {
+  KernelKey key;
+  bool gated = true;
+  Roofline roofline;
+  std::string metric;      // of residuals.hpp
+  bool wide_only = false;  // neighbours with slices <= 4 only
+  std::vector<ExpertShapeCurve> curves;
+  std::vector<SkewPoint> skew;
+  HeldOut shapes_left_out;
+  HeldOut points_left_out;
+
+  friend bool operator==(const ExpertSection&, const ExpertSection&) = default;
+};
+
+// Seconds on a full grid of three axes (dense GEMM: m, n, k).
+struct GemmSection {
+  KernelKey key;
+  Roofline roofline;
+  std::vector<double> m, n, k;
+  std::vector<double> seconds;  // [m][n][k]; NaN where not measured
+  HeldOut points_left_out;
+
+  bool operator==(const GemmSection& other) const;
+};
+
+// One head configuration: seconds over (batch, tokens). Decode: tokens in the cache per
+// sequence. Prefill: new tokens per sequence, nothing before them.
+struct AttentionCurveData {
+  int heads = 0;
+  int kv_heads = 0;  // 0: MLA
+  int head_dim = 0;
+  int window = 0;
+  std::vector<double> batch, tokens;
+  std::vector<double> seconds;  // [batch][tokens]; NaN where not measured
+
+  bool operator==(const AttentionCurveData& other) const;
+};
+
+enum class AttentionOp { decode, prefill, mla_decode, mla_prefill, mla_bmm };
+inline constexpr const char* kAttentionOpNames[] = {"decode", "prefill", "mla_decode",
+                                                    "mla_prefill", "mla_bmm"};
+
+struct AttentionSection {
+  AttentionOp op = AttentionOp::decode;
+  KernelKey key;  // dtype: of the KV cache
+  Roofline roofline;
+  std::vector<AttentionCurveData> curves;
+  HeldOut points_left_out;
+
+  friend bool operator==(const AttentionSection&, const AttentionSection&) = default;
+};
+
+// Numbers that no table gives; each says where it comes from.
+struct HostOverhead {
+  Seconds per_step{0};
+  Seconds per_sequence{0};
+  Provenance provenance = Provenance::assumed;
+  double error = 0.5;
+
+  friend bool operator==(const HostOverhead&, const HostOverhead&) = default;
+};
+
+struct MemoryKernels {
+  Seconds launch{2e-6};     // one small kernel inside a graph
+  double bandwidth = 0.75;  // share of the peak reached by streaming kernels
+  Provenance provenance = Provenance::assumed;
+  double error = 0.3;
+
+  friend bool operator==(const MemoryKernels&, const MemoryKernels&) = default;
+};
+
 struct Profile {
+  int schema = kProfileSchema;
   std::string gpu;     // key of devices.hpp
   std::string engine;  // "sglang", "vllm", "trtllm"
+  Provenance provenance = Provenance::imported;
+  std::vector<std::string> sources;  // table, commit, licence
+  std::vector<std::string> notes;    // what was borrowed, rejected, assumed
+  HostOverhead host;
+  MemoryKernels memory;
+  std::vector<ExpertSection> experts;
+  std::vector<GemmSection> gemms;
+  std::vector<AttentionSection> attention;
+
+  bool operator==(const Profile&) const = default;
 };
+
+// Profiles that never pass through a file: a GPU known by its datasheet alone.
+Profile datasheet_profile(const std::string& gpu, const std::string& engine);
 
 }  // namespace moesim

@@ -25,9 +25,15 @@ struct Later {
 // The flows of one start().
 struct Batch {
   std::vector<Flow> flows;
+  std::vector<LinkLoad> loads;  // instead of flows
   std::vector<Seconds> finish;
   int running = 0;
   Machine::FlowsDone done;
+
+  [[nodiscard]] double work(std::size_t i) const {
+    if (!loads.empty()) return loads[i].work.value;
+    return flows[i].src == flows[i].dst ? 0 : flows[i].load().value;
+  }
 };
 
 struct Running {
@@ -68,9 +74,22 @@ class AnalyticMachine : public Machine {
       const Flow& flow = batch->flows[f];
       by_latency[cluster_->path(flow.src, flow.dst).latency].push_back(f);
     }
-    for (auto& [latency, members] : by_latency) {
-      after(latency, [this, batch, which = std::move(members)] { enter(batch, which); });
+    enter_after(batch, by_latency);
+  }
+
+  void carry(std::vector<LinkLoad> loads, FlowsDone done) override {
+    MOESIM_LAW(network_ != nullptr, "loads need a machine with a cluster");
+    auto batch = std::make_shared<Batch>();
+    batch->finish.resize(loads.size(), now_);
+    batch->running = static_cast<int>(loads.size());
+    batch->loads = std::move(loads);
+    batch->done = std::move(done);
+    if (batch->loads.empty()) return at(now_, [batch] { batch->done({}); });
+    std::map<Seconds, std::vector<std::size_t>> by_latency;
+    for (std::size_t i = 0; i < batch->loads.size(); ++i) {
+      by_latency[batch->loads[i].latency].push_back(i);
     }
+    enter_after(batch, by_latency);
   }
 
   void set_scale(LinkId link, double scale) override {
@@ -96,20 +115,28 @@ class AnalyticMachine : public Machine {
   void stop() override { stopped_ = true; }
 
  private:
-  void enter(const std::shared_ptr<Batch>& batch, const std::vector<std::size_t>& which) {
-    catch_up();
-    for (const std::size_t f : which) {
-      const Flow& flow = batch->flows[f];
-      send(batch, f, flow.src == flow.dst ? 0 : flow.load().value);
+  void enter_after(const std::shared_ptr<Batch>& batch,
+                   const std::map<Seconds, std::vector<std::size_t>>& by_latency) {
+    for (const auto& [latency, members] : by_latency) {
+      after(latency, [this, batch, which = members] {
+        catch_up();
+        for (const std::size_t f : which) send(batch, f, batch->work(f));
+        plan();
+      });
     }
-    plan();
   }
 
   // The path is that of now: a link may have failed since the flow was started.
   void send(const std::shared_ptr<Batch>& batch, std::size_t f, double work) {
     if (work <= 0) return end({batch, f}, now_);
-    const Flow& flow = batch->flows[f];
-    network_->add(cluster_->path(flow.src, flow.dst).links(), work);
+    if (batch->loads.empty()) {
+      const Flow& flow = batch->flows[f];
+      network_->add(cluster_->path(flow.src, flow.dst).links(), work);
+    } else {
+      const LinkId link = batch->loads[f].link;
+      if (cluster_->scale(link) == 0) throw_dead(*cluster_, link);
+      network_->add({&link, 1}, work);
+    }
     running_.push_back({batch, f});
   }
 
@@ -173,6 +200,11 @@ class AnalyticMachine : public Machine {
 };
 
 }  // namespace
+
+void throw_dead(const Cluster& cluster, LinkId link) {
+  throw InputError("link '" + cluster.link(link).name + "' is down and carries a collective",
+                   "a network model that sends flow by flow around it: fluid or simgrid_flows");
+}
 
 std::unique_ptr<Machine> make_analytic_machine() {
   return std::make_unique<AnalyticMachine>(nullptr, 0);

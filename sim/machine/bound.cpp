@@ -5,28 +5,6 @@
 namespace moesim {
 namespace {
 
-struct Busiest {
-  const Cluster& cluster;
-  double seconds = 0;
-  LinkId link{-1};
-
-  void consider(LinkId id, double work) {
-    const double time = work / cluster.bandwidth(id).value;
-    if (time > seconds) {
-      seconds = time;
-      link = id;
-    }
-  }
-};
-
-Outcome outcome(const Traffic& traffic, const Busiest& busiest, Seconds latency) {
-  Outcome out;
-  out.makespan = traffic.overhead + latency + Seconds{busiest.seconds};
-  out.busiest = busiest.link;
-  if (out.makespan.value > 0) out.utilization = busiest.seconds / out.makespan.value;
-  return out;
-}
-
 // Calls visit(link, load) for every access link of a rank that carries something.
 template <class Visit>
 void visit_links(const GpuPlace& place, const std::span<const Nic> nics,
@@ -54,58 +32,67 @@ void visit_links(const GpuPlace& place, const std::span<const Nic> nics,
 }  // namespace
 
 Outcome BoundModel::time(const Traffic& traffic, LinkLedger* ledger, Seconds start) {
-  const bool sums = traffic.ranks->access_bound(traffic.relayed()) &&
-                    traffic.ranks->cluster().links_down() == 0;
-  return sums ? from_access(traffic, ledger, start) : from_flows(traffic, ledger, start);
-}
-
-Outcome BoundModel::from_access(const Traffic& traffic, LinkLedger* ledger, Seconds start) {
-  const RankGroup& ranks = *traffic.ranks;
-  const Cluster& cluster = ranks.cluster();
-  const AccessLoads& loads = sums_.sum(traffic);
-  Busiest busiest{cluster};
-  for (std::size_t r = 0; r < ranks.gpus().size(); ++r) {
-    visit_links(
-        cluster.place(ranks.gpus()[r]), cluster.nics(), loads, r,
-        [&](LinkId id, const AccessLoads::Load& load) { busiest.consider(id, load.work); });
+  const Cluster& cluster = traffic.ranks->cluster();
+  const CollectiveLoads& all = loads(traffic);
+  Outcome out;
+  Seconds last{0}, busy{0};
+  for (const CollectiveLoads::Load& load : all.loads) {
+    const Seconds transfer = Bytes{load.work} / cluster.bandwidth(load.link);
+    if (load.latency + transfer <= last) continue;
+    last = load.latency + transfer;
+    busy = transfer;
+    out.busiest = load.link;
   }
-  Seconds latency{0};
-  if (loads.any_local) latency = std::max(latency, ranks.local_latency());
-  if (loads.any_network) latency = std::max(latency, ranks.network_latency());
-  const Outcome out = outcome(traffic, busiest, latency);
-  if (ledger == nullptr) return out;
-  ledger->open(start, start + out.makespan);
-  for (std::size_t r = 0; r < ranks.gpus().size(); ++r) {
-    visit_links(cluster.place(ranks.gpus()[r]), cluster.nics(), loads, r,
-                [&](LinkId id, const AccessLoads::Load& load) { ledger->add(id, load.bytes); });
+  out.makespan = traffic.overhead + last;
+  if (out.makespan.value > 0) out.utilization = busy / out.makespan;
+  if (ledger != nullptr) {
+    ledger->open(start, start + out.makespan);
+    for (const CollectiveLoads::Load& load : all.loads) ledger->add(load.link, load.bytes);
   }
   return out;
 }
 
-Outcome BoundModel::from_flows(const Traffic& traffic, LinkLedger* ledger, Seconds start) {
+const CollectiveLoads& BoundModel::loads(const Traffic& traffic) {
+  loads_.loads.clear();
+  const bool sums = traffic.ranks->access_bound(traffic.relayed()) &&
+                    traffic.ranks->cluster().links_down() == 0;
+  sums ? from_sums(traffic) : from_flows(traffic);
+  return loads_;
+}
+
+void BoundModel::from_sums(const Traffic& traffic) {
+  const RankGroup& ranks = *traffic.ranks;
+  const Cluster& cluster = ranks.cluster();
+  const AccessLoads& access = sums_.sum(traffic);
+  for (std::size_t r = 0; r < ranks.gpus().size(); ++r) {
+    visit_links(cluster.place(ranks.gpus()[r]), cluster.nics(), access, r,
+                [&](LinkId id, const AccessLoads::Load& load) {
+                  const GpuPlace& place = cluster.place(ranks.gpus()[r]);
+                  const bool local = id == place.up || id == place.down;
+                  const Seconds latency = local && access.any_local ? ranks.local_latency()
+                                                                    : ranks.network_latency();
+                  loads_.loads.push_back({id, load.bytes, load.work, latency});
+                });
+  }
+}
+
+void BoundModel::from_flows(const Traffic& traffic) {
   const Cluster& cluster = traffic.ranks->cluster();
   bytes_.assign(static_cast<std::size_t>(cluster.links()), 0.0);
   work_.assign(static_cast<std::size_t>(cluster.links()), 0.0);
-  Seconds latency{0};
+  latency_.assign(static_cast<std::size_t>(cluster.links()), Seconds{0});
   for (const Flow& flow : flows_of(traffic)) {
     const Path path = cluster.path(flow.src, flow.dst);
-    latency = std::max(latency, path.latency);
     for (const LinkId id : path.links()) {
+      Seconds& latency = latency_[id.index()];
+      latency = work_[id.index()] > 0 ? std::min(latency, path.latency) : path.latency;
       bytes_[id.index()] += flow.bytes.value;
       work_[id.index()] += flow.load().value;
     }
   }
-  Busiest busiest{cluster};
   for (std::size_t i = 0; i < work_.size(); ++i) {
-    if (work_[i] > 0) busiest.consider(LinkId{i}, work_[i]);
+    if (work_[i] > 0) loads_.loads.push_back({LinkId{i}, bytes_[i], work_[i], latency_[i]});
   }
-  const Outcome out = outcome(traffic, busiest, latency);
-  if (ledger == nullptr) return out;
-  ledger->open(start, start + out.makespan);
-  for (std::size_t i = 0; i < bytes_.size(); ++i) {
-    if (bytes_[i] > 0) ledger->add(LinkId{i}, bytes_[i]);
-  }
-  return out;
 }
 
 }  // namespace moesim

@@ -1,4 +1,5 @@
-// The lower bound as a model: no flow can end before its busiest link has carried everything.
+// The lower bound as a model: no collective ends before its busiest link has carried
+// everything, and no link starts before the first of its pairs has passed its latency.
 #pragma once
 
 #include <vector>
@@ -8,18 +9,34 @@
 
 namespace moesim {
 
+// What every link carries of a collective.
+struct CollectiveLoads {
+  struct Load {
+    LinkId link;
+    double bytes;
+    double work;      // bytes over the transport's efficiency
+    Seconds latency;  // before the first byte can arrive here: the shortest of its pairs
+  };
+  std::vector<Load> loads;
+};
+
 class BoundModel : public CollectiveModel {
  public:
   Outcome time(const Traffic& traffic, LinkLedger* ledger = nullptr,
                Seconds start = Seconds{0}) override;
 
+  // Valid until the next call. From sums where the fabric allows, else path by path.
+  const CollectiveLoads& loads(const Traffic& traffic);
+
  private:
-  Outcome from_access(const Traffic& traffic, LinkLedger* ledger, Seconds start);
-  Outcome from_flows(const Traffic& traffic, LinkLedger* ledger, Seconds start);
+  void from_sums(const Traffic& traffic);
+  void from_flows(const Traffic& traffic);
 
   AccessSums sums_;
-  std::vector<double> bytes_;  // [links]
-  std::vector<double> work_;   // [links]
+  CollectiveLoads loads_;
+  std::vector<double> bytes_;     // [links]
+  std::vector<double> work_;      // [links]
+  std::vector<Seconds> latency_;  // [links]
 };
 
 }  // namespace moesim

@@ -42,45 +42,9 @@ void FluidModel::run(const Traffic& traffic) {
 }
 
 Outcome FluidModel::time(const Traffic& traffic, LinkLedger* ledger, Seconds start) {
-  const Cluster& cluster = traffic.ranks->cluster();
   route(traffic);
   run(traffic);
-
-  rank_of_.assign(static_cast<std::size_t>(cluster.gpus()), 0);
-  for (std::size_t r = 0; r < traffic.ranks->gpus().size(); ++r) {
-    rank_of_[traffic.ranks->gpus()[r].index()] = static_cast<int>(r);
-  }
-  Outcome out;
-  finish_.assign(traffic.ranks->gpus().size(), traffic.overhead);
-  for (std::size_t f = 0; f < flows_.size(); ++f) {
-    for (const GpuId end : {flows_[f].src, flows_[f].dst}) {
-      Seconds& finish = finish_[static_cast<std::size_t>(rank_of_[end.index()])];
-      finish = std::max(finish, traffic.overhead + ends_[f]);
-    }
-  }
-  for (const Seconds finish : finish_) out.makespan = std::max(out.makespan, finish);
-  out.finish = finish_;
-
-  if (ledger != nullptr) ledger->open(start, start + out.makespan);
-  work_.assign(static_cast<std::size_t>(cluster.links()), 0.0);
-  for (const Start& s : starts_) {
-    const Flow& flow = flows_[static_cast<std::size_t>(s.flow)];
-    for (const LinkId id : s.path.links()) {
-      work_[id.index()] += flow.load().value;
-      if (ledger != nullptr) ledger->add(id, flow.bytes.value);
-    }
-  }
-  double longest = 0;
-  for (std::size_t i = 0; i < work_.size(); ++i) {
-    if (work_[i] <= 0) continue;
-    const double seconds = work_[i] / cluster.bandwidth(LinkId{i}).value;
-    if (seconds > longest) {
-      longest = seconds;
-      out.busiest = LinkId{i};
-    }
-  }
-  if (out.makespan.value > 0) out.utilization = longest / out.makespan.value;
-  return out;
+  return outcome_.of(traffic, flows_, ends_, ledger, start);
 }
 
 }  // namespace moesim

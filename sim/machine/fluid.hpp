@@ -5,6 +5,7 @@
 
 #include "sim/machine/collective.hpp"
 #include "sim/machine/flow_network.hpp"
+#include "sim/machine/flow_outcome.hpp"
 
 namespace moesim {
 
@@ -27,11 +28,9 @@ class FluidModel : public CollectiveModel {
 
   double window_;
   std::vector<Flow> flows_;
-  std::vector<Start> starts_;    // by latency
-  std::vector<Seconds> ends_;    // [flows]
-  std::vector<Seconds> finish_;  // [ranks]
-  std::vector<int> rank_of_;     // by GpuId
-  std::vector<double> work_;     // [links]
+  std::vector<Start> starts_;  // by latency
+  std::vector<Seconds> ends_;  // [flows] overhead not counted
+  FlowOutcome outcome_;
 };
 
 }  // namespace moesim

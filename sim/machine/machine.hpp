@@ -26,6 +26,13 @@ struct Flow {
   [[nodiscard]] Bytes load() const { return work.value > 0 ? work : bytes; }
 };
 
+// What one link carries of a collective, whatever the flows.
+struct LinkLoad {
+  LinkId link;
+  Bytes work{0};
+  Seconds latency{0};  // before it starts
+};
+
 class Machine {
  public:
   using Callback = std::function<void()>;
@@ -43,6 +50,10 @@ class Machine {
   // after the latency. Throws InputError when two GPUs are cut off from each other.
   virtual void start(std::vector<Flow> flows, FlowsDone done) = 0;
 
+  // Like `start` for a collective known by its link loads: after its latency every load crosses
+  // its own link alone, and shares it as one flow. finish[i]: when load i was through.
+  virtual void carry(std::vector<LinkLoad> loads, FlowsDone done) = 0;
+
   // From now on the link has this fraction of its bandwidth. 0: flows on it are sent again
   // from the point reached along another way, or InputError says what is cut off.
   virtual void set_scale(LinkId link, double scale) = 0;
@@ -50,6 +61,9 @@ class Machine {
   virtual void run() = 0;   // until nothing is left to do, or `stop`
   virtual void stop() = 0;  // returns from `run` after the current callback
 };
+
+// A load cannot go around its link: throws InputError that names the link.
+[[noreturn]] void throw_dead(const Cluster& cluster, LinkId link);
 
 // `cluster` outlives the machine; set_scale changes it. Without a cluster there are only
 // timers. `window` as in FlowNetwork; 0 is exact.

@@ -66,8 +66,8 @@ void RankGroup::measure_latencies() {
     if (a == b) return;
     const Seconds latency = cluster_->path(a, b).latency;
     const bool local = cluster_->domain_of(a) == cluster_->domain_of(b);
-    Seconds& longest = local ? local_latency_ : network_latency_;
-    longest = std::max(longest, latency);
+    Seconds& shortest = local ? local_latency_ : network_latency_;
+    if (shortest.value == 0 || latency < shortest) shortest = latency;
   };
   std::vector<GpuId> anchors;
   if (ranks() <= 128) {

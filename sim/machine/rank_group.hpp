@@ -33,8 +33,8 @@ class RankGroup {
   [[nodiscard]] bool access_bound(bool relayed) const {
     return grid_ && (relayed ? relayed_access_ : direct_access_);
   }
-  [[nodiscard]] Seconds local_latency() const { return local_latency_; }      // longest
-  [[nodiscard]] Seconds network_latency() const { return network_latency_; }  // longest
+  [[nodiscard]] Seconds local_latency() const { return local_latency_; }      // shortest
+  [[nodiscard]] Seconds network_latency() const { return network_latency_; }  // shortest
 
  private:
   void index_domains();

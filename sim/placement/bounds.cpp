@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "sim/base/errors.hpp"
+#include "sim/placement/migration.hpp"
 
 namespace moesim {
 
@@ -93,6 +94,32 @@ double balancedness_bound(std::span<const double> weights, int slots, int gpus,
                           std::span<const double> speed) {
   const double bound = load_bound(weights, slots, gpus, speed);
   return bound > 0 ? sum(weights) / gpus / bound : 1.0;
+}
+
+PlacementVerdict judge(const PlacementProblem& problem, const Placement& p) {
+  PlacementVerdict verdict;
+  const auto mean = [&](const std::vector<double>& values) {
+    return values.empty() ? 0.0 : sum(values) / static_cast<double>(values.size());
+  };
+  for (int l = 0; l < p.layers; ++l) {
+    const auto weights = problem.layer_weights(l);
+    const double busiest = busiest_gpu(p, l, weights, problem.gpu_speed);
+    const double bound = load_bound(weights, p.layer_slots(l), p.gpus, problem.gpu_speed);
+    MOESIM_LAW(bound <= busiest * (1 + 1e-9), "no placement beats the load bound");
+    verdict.layer_busiest_gpu.push_back(busiest);
+    verdict.layer_lower_bound.push_back(bound);
+    verdict.layer_balancedness.push_back(
+        balancedness(fair_gpu_loads(p, l, weights), problem.gpu_speed));
+  }
+  verdict.balancedness = mean(verdict.layer_balancedness);
+  verdict.busiest_gpu = mean(verdict.layer_busiest_gpu);
+  verdict.lower_bound = mean(verdict.layer_lower_bound);
+  if (verdict.lower_bound > 0) verdict.gap = verdict.busiest_gpu / verdict.lower_bound - 1;
+  verdict.same_gpu_duplicates = same_gpu_duplicates(p);
+  if (!problem.previous.empty()) {
+    verdict.migrated_experts = migrated_experts(previous_placement(problem), p);
+  }
+  return verdict;
 }
 
 }  // namespace moesim

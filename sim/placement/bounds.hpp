@@ -35,4 +35,18 @@ double load_bound(std::span<const double> weights, int slots, int gpus,
 double balancedness_bound(std::span<const double> weights, int slots, int gpus,
                           std::span<const double> speed = {});
 
+// A placement against its bounds, over the layers of its problem, under the even split.
+struct PlacementVerdict {
+  double balancedness = 1;  // mean over layers
+  double busiest_gpu = 0;   // mean over layers, tokens (load / relative speed)
+  double lower_bound = 0;   // mean over layers of load_bound
+  double gap = 0;           // busiest_gpu / lower_bound - 1
+  int same_gpu_duplicates = 0;
+  int migrated_experts = 0;  // against problem.previous; 0 without
+  std::vector<double> layer_balancedness;
+  std::vector<double> layer_busiest_gpu;
+  std::vector<double> layer_lower_bound;
+};
+PlacementVerdict judge(const PlacementProblem& problem, const Placement& placement);
+
 }  // namespace moesim

@@ -25,6 +25,7 @@ struct PlacementOptions {
   bool no_same_gpu_duplicates = false;
   std::string file{};           // strategy = "file": the map to load
   std::string program{};        // strategy = "external": the program to run
+  Seconds program_limit{60};    // and how long it may take
   int training_tokens = 65536;  // past tokens per layer a placement is computed from
   RebalanceOptions rebalance{};
 

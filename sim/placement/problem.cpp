@@ -26,6 +26,11 @@ void check_counts(const PlacementProblem& p, Diagnostics& faults) {
     faults.error({}, fmt::format("{} experts per layer", p.experts),
                  fmt::format("at most {}", kMostExperts));
   }
+  constexpr double kMostSlots = 1 << 26;
+  if (static_cast<double>(p.layers) * p.slots > kMostSlots) {
+    faults.error({}, fmt::format("{} layers of {} slots", p.layers, p.slots),
+                 fmt::format("at most {} slots in all", kMostSlots));
+  }
 }
 
 void check_divisions(const PlacementProblem& p, Diagnostics& faults) {

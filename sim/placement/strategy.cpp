@@ -19,6 +19,13 @@ constexpr std::array kStrategies = {
                              strategies::eplb_hierarchical},
     Entry<PlacementStrategy>{"eplb_global", "published balancer over all GPUs at once",
                              strategies::eplb_global},
+    Entry<PlacementStrategy>{"hypergraph",
+                             "few nodes per token, replicas across nodes only for balance",
+                             strategies::hypergraph},
+    Entry<PlacementStrategy>{"external", "a program: problem on stdin, placement on stdout",
+                             strategies::external},
+    Entry<PlacementStrategy>{"file", "a map written by SGLang, vLLM or an earlier run",
+                             strategies::file},
 };
 
 }  // namespace

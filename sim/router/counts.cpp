@@ -1,6 +1,7 @@
 #include "sim/router/counts.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 
@@ -16,16 +17,32 @@ constexpr std::uint64_t kMask = kTable - 1;
 // Below this mean a binomial is drawn by inversion, above it by its Cornish-Fisher expansion.
 constexpr float kFewTokens = 3.0F;
 
+// Past this a count with such a mean has a chance below 1e-16.
+constexpr int kMostFew = 31;
+constexpr auto kInverse = [] {
+  std::array<float, kMostFew + 2> inverse{};
+  for (std::size_t i = 1; i < inverse.size(); ++i) inverse[i] = 1.0F / static_cast<float>(i);
+  return inverse;
+}();
+// From this mean on no plausible count is near zero.
+constexpr float kPlenty = 12.0F;
+
+// log(1 - p) to float precision.
+float log_miss(float p) {
+  if (p > 0.03F) return std::log1p(-p);
+  return -p * (1 + p * (0.5F + p * (1.0F / 3 + p * 0.25F)));
+}
+
 // Binomial(n, p) with a small mean, by sequential search from u in [0, 1).
 int few(int n, float p, float u) {
   const float ratio = p / (1 - p);
-  float f = std::exp(static_cast<float>(n) * std::log1p(-p));
+  float f = std::exp(static_cast<float>(n) * log_miss(p));
   int x = 0;
   while (u > f && x < n) {
     u -= f;
-    f *= ratio * static_cast<float>(n - x) / static_cast<float>(x + 1);
+    f *= ratio * static_cast<float>(n - x) * kInverse[x + 1];
     ++x;
-    if (f < 1e-9F) break;
+    if (x == kMostFew) break;
   }
   return x;
 }
@@ -69,7 +86,11 @@ void settle(int missing, int tokens, std::span<const float> p, Stream& stream,
     double total = 0;
     for (std::size_t e = 0; e < counts.size(); ++e) {
       const bool can_move = missing > 0 ? counts[e] < tokens : counts[e] > 0;
-      const float size = missing > 0 ? p[e] : static_cast<float>(counts[e]);
+      // By expectation, as a normal vector is conditioned on its sum; where few tokens are to
+      // be taken away, by what is there, as a Poisson vector is.
+      const float mean = static_cast<float>(tokens) * p[e];
+      const bool few_there = missing < 0 && mean < kPlenty;
+      const float size = few_there ? static_cast<float>(counts[e]) : mean;
       weight[e] = can_move ? size * (1 - p[e]) : 0;
       total += weight[e];
     }
@@ -139,8 +160,8 @@ void draw_counts(const CountRates& rates, const CountTables& tables, int tokens,
     if (static_cast<float>(tokens) * p[e] < kFewTokens) {
       counts[e] = few(tokens, p[e], static_cast<float>(bits >> 40) * 0x1p-24F);
     } else {
-      const float share = p[e] * (1 - p[e]) / std::max(variance, 1e-9F);
-      counts[e] = many(tokens, p[e], 1 + share, tables.normal()[bits & kMask]);
+      const float share = p[e] * (1 - p[e]) / std::max(2 * p[e] * (1 - p[e]), variance);
+      counts[e] = many(tokens, p[e], 1 / (1 - share), tables.normal()[bits & kMask]);
     }
     sum += counts[e];
   }

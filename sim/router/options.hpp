@@ -22,6 +22,9 @@ struct RouterOptions {
   double drift_sigma = -1;        // stationary std of the AR(1) drift
   Seconds drift_time{600};        // its correlation time
   double step_jitter = -1;        // std of the per-step noise
+  double hot_fraction = -1;       // of each layer's experts: a hot set...
+  double hot_factor = -1;         // ... whose load is multiplied by this
+  double dead_fraction = -1;      // of each layer's experts, never chosen
   double capacity_factor = 0;     // 0: no capacity limit
   std::string overflow = "none";  // none, drop, reroute, pad
   int top_k = 0;                  // 0: the model's

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "sim/base/rng.hpp"
 #include "sim/router/inclusion.hpp"
@@ -13,9 +14,19 @@ namespace {
 // The most that one expert's inclusion may be: log(1 - pi) must stay finite.
 constexpr double kMostLoad = 0.98;
 
+// Popularity of an expert that is never chosen; not zero, so that its logarithm is finite.
+constexpr double kDead = 1e-9;
+// Up to here the inclusion integral is cheap, and the closed form would be off by 1 %.
+constexpr int kFewExperts = 16;
+// Exact tokens per layer that a grouped router's thresholds are read from.
+constexpr int kThresholdTokens = 2048;
+
 // Sigma of a layer at depth y = |2x - 1| (0 middle, 1 either end), for a median of 1.
-// Through .43, .67, 1.05 and 1.35 at y = 0, .5, .9 and 1, as measured on DeepSeek-V3.
-double u_shape(double y) { return (0.43 + 0.48 * y + 0.44 * std::pow(y, 8)) / 0.67; }
+// .43, .67, .82 and 1.35 over .67 at y = 0, .5, .9 and 1: DeepSeek-V3's range and median, and
+// its p90 of max/mean.
+double u_shape(double y) {
+  return (0.43 + 0.60 * y - 0.24 * y * y + 0.56 * std::pow(y, 24)) / 0.67;
+}
 
 double sigma_of(const RouterPreset& preset, int layer, int layers) {
   if (preset.shape != SkewShape::u_shaped || layers < 2) return preset.sigma;
@@ -38,29 +49,23 @@ void scale_to_loads(std::span<double> weight, int k) {
   for (double& w : weight) w = std::min(most, factor * w);
 }
 
-// Popularity of one layer before scaling; the experts that are hot or dead lie at random.
-void draw_layer(const RouterPreset& preset, double sigma, Stream& stream,
-                std::span<double> weight) {
-  const std::size_t n = weight.size();
-  std::vector<std::size_t> order(n);
-  for (std::size_t i = 0; i < n; ++i) order[i] = i;
-  for (std::size_t i = n; i > 1; --i) std::swap(order[i - 1], order[stream.below(i)]);
-  for (std::size_t i = 0; i < n; ++i) {
-    const double z = stream.normal();
-    double& w = weight[order[i]];
-    w = preset.shape == SkewShape::zipf ? std::pow(static_cast<double>(i + 1), -sigma)
-                                        : std::exp(sigma * z);
+// Experts of a layer from the most to the least popular get these weights, lie at random, and
+// are hot or dead at the two ends.
+std::vector<double> draw_layer(const RouterPreset& preset, double sigma, std::size_t experts,
+                               Stream& stream) {
+  std::vector<double> sorted(experts);
+  for (std::size_t i = 0; i < experts; ++i) {
+    sorted[i] = preset.shape == SkewShape::zipf ? std::pow(static_cast<double>(i + 1), -sigma)
+                                                : std::exp(sigma * stream.normal());
   }
-  if (preset.shape == SkewShape::collapse) {
-    const std::size_t few = std::max<std::size_t>(1, n / 32);
-    double rest = 0;
-    double hot = 0;
-    for (std::size_t i = 0; i < n; ++i) (i < few ? hot : rest) += weight[order[i]];
-    for (std::size_t i = 0; i < few; ++i) weight[order[i]] *= 9 * rest / hot;
-  }
-  if (preset.shape == SkewShape::dead) {
-    for (std::size_t i = 0; i < n / 8; ++i) weight[order[i]] = 1e-9;
-  }
+  std::sort(sorted.begin(), sorted.end(), std::greater<>());
+  const auto part = [experts](double fraction) {
+    return static_cast<std::size_t>(fraction * static_cast<double>(experts) + 0.5);
+  };
+  for (std::size_t i = 0; i < part(preset.hot_fraction); ++i) sorted[i] *= preset.hot_factor;
+  for (std::size_t i = 0; i < part(preset.dead_fraction); ++i) sorted[experts - 1 - i] *= kDead;
+  for (std::size_t i = experts; i > 1; --i) std::swap(sorted[i - 1], sorted[stream.below(i)]);
+  return sorted;
 }
 
 }  // namespace
@@ -68,6 +73,7 @@ void draw_layer(const RouterPreset& preset, double sigma, Stream& stream,
 Popularity::Popularity(const RouterPreset& preset, const RouterShape& shape, std::uint64_t seed,
                        const std::vector<std::string>& domains, double balance_pressure)
     : shape_(shape),
+      seed_(seed),
       classes_(preset.class_sigma > 0 ? preset.classes : 1),
       load_(shape.cells()),
       base_(shape.cells()),
@@ -85,7 +91,6 @@ Popularity::Popularity(const RouterPreset& preset, const RouterShape& shape, std
     std::vector<double>& taste = domain_.emplace_back(shape.cells());
     for (double& t : taste) t = preset.domain_sigma * kept * stream.normal();
   }
-  if (domain_.empty()) domain_.emplace_back(shape.cells(), 0.0);
   match_loads();
 }
 
@@ -95,7 +100,8 @@ void Popularity::draw_base(const RouterPreset& preset, std::uint64_t seed) {
     Stream stream(seed, "router.layer", static_cast<std::uint64_t>(layer));
     const auto begin = static_cast<std::size_t>(layer) * experts;
     std::span<double> load(load_.data() + begin, experts);
-    draw_layer(preset, sigma_of(preset, layer, shape_.layers), stream, load);
+    const double sigma = sigma_of(preset, layer, shape_.layers);
+    std::ranges::copy(draw_layer(preset, sigma, experts, stream), load.begin());
     scale_to_loads(load, shape_.top_k);
     for (std::size_t e = 0; e < experts; ++e) base_[begin + e] = std::log(rate_of(load[e]));
   }
@@ -104,25 +110,29 @@ void Popularity::draw_base(const RouterPreset& preset, std::uint64_t seed) {
 void Popularity::match_loads() {
   const auto experts = static_cast<std::size_t>(shape_.experts);
   std::vector<double> pi(experts);
-  std::vector<std::vector<double>> tastes;
+  std::vector<std::vector<double>> tastes(1, std::vector<double>(shape_.cells(), 0.0));
   tastes.swap(domain_);
-  domain_.emplace_back(shape_.cells(), 0.0);
+  marginal_.assign(std::max<std::size_t>(1, tastes.size()),
+                   std::vector<double>(shape_.cells()));
   for (int layer = 0; layer < shape_.layers; ++layer) {
     const auto begin = static_cast<std::size_t>(layer) * experts;
-    for (int round = 0; classes_ > 1 && round < 3; ++round) {
-      average_inclusion(layer, 0, pi);
+    const Thresholds thresholds = thresholds_of(layer, 0);
+    for (int round = 0; round < 3; ++round) {
+      average_inclusion(layer, 0, thresholds, pi);
       for (std::size_t e = 0; e < experts; ++e) {
         base_[begin + e] += std::log(rate_of(load_[begin + e]) / rate_of(pi[e]));
       }
     }
+    average_inclusion(layer, 0, thresholds, std::span(marginal_[0]).subspan(begin, experts));
   }
+  if (tastes.empty()) return;  // no domains: everyone is average
   domain_.swap(tastes);
-  marginal_.assign(domain_.size(), std::vector<double>(shape_.cells()));
   for (int domain = 0; domain < domains(); ++domain) {
     auto& all = marginal_[static_cast<std::size_t>(domain)];
     for (int layer = 0; layer < shape_.layers; ++layer) {
       const auto begin = static_cast<std::size_t>(layer) * experts;
-      average_inclusion(layer, domain, std::span(all).subspan(begin, experts));
+      average_inclusion(layer, domain, thresholds_of(layer, domain),
+                        std::span(all).subspan(begin, experts));
     }
   }
 }
@@ -140,13 +150,33 @@ void Popularity::rates(int layer, int token_class, int domain, std::span<double>
   }
 }
 
-void Popularity::average_inclusion(int layer, int domain, std::span<double> out) const {
+Popularity::Thresholds Popularity::thresholds_of(int layer, int domain) const {
+  Thresholds all;
+  if (!shape_.group_limited()) return all;
+  Stream stream(seed_, "router.threshold", static_cast<std::uint64_t>(layer));
+  std::vector<double> rate(static_cast<std::size_t>(shape_.experts));
+  for (int c = 0; c < classes_; ++c) {
+    rates(layer, c, domain, rate);
+    const int tokens = std::max(64, kThresholdTokens / classes_);
+    all.push_back(group_thresholds(shape_, rate, tokens, stream));
+  }
+  return all;
+}
+
+void Popularity::average_inclusion(int layer, int domain, const Thresholds& thresholds,
+                                   std::span<double> out) const {
   std::vector<double> rate(out.size());
   std::vector<double> pi(out.size());
   std::fill(out.begin(), out.end(), 0.0);
   for (int c = 0; c < classes_; ++c) {
     rates(layer, c, domain, rate);
-    inclusion(rate, shape_.top_k, pi);
+    if (shape_.group_limited()) {
+      grouped_inclusion(thresholds[static_cast<std::size_t>(c)], rate, shape_.top_k, pi);
+    } else if (shape_.experts <= kFewExperts) {
+      exact_inclusion(rate, shape_.top_k, pi);
+    } else {
+      moesim::inclusion(rate, shape_.top_k, pi);
+    }
     for (std::size_t e = 0; e < out.size(); ++e) out[e] += pi[e] / classes_;
   }
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/router/grouped_inclusion.hpp"
 #include "sim/router/presets.hpp"
 #include "sim/router/shape.hpp"
 
@@ -31,9 +32,13 @@ class Popularity {
   void draw_base(const RouterPreset& preset, std::uint64_t seed);
   // Moves the layer terms until the marginals over all classes are the wanted loads.
   void match_loads();
-  void average_inclusion(int layer, int domain, std::span<double> out) const;
+  using Thresholds = std::vector<GroupThresholds>;  // per class
+  Thresholds thresholds_of(int layer, int domain) const;
+  void average_inclusion(int layer, int domain, const Thresholds& thresholds,
+                         std::span<double> out) const;
 
   RouterShape shape_;
+  std::uint64_t seed_;
   int classes_;
   std::vector<double> load_;                   // wanted pi: layers x experts
   std::vector<double> base_;                   // log rate: layers x experts

@@ -13,8 +13,6 @@ enum class SkewShape {
   lognormal,  // the same sigma in every layer
   u_shaped,   // first and last layers are the most uneven
   zipf,       // popularity of the i-th expert ~ 1 / i^sigma
-  collapse,   // one expert in 32 takes nearly everything
-  dead,       // one expert in eight never wakes
 };
 
 struct RouterPreset {
@@ -28,6 +26,9 @@ struct RouterPreset {
   double request_sigma = 0;  // of a request's
   double drift_sigma = 0;    // stationary std of the AR(1) drift
   double step_jitter = 0;    // std of the noise per step
+  double hot_fraction = 0;   // of the experts, the most popular ones...
+  double hot_factor = 1;     // ... whose load is multiplied by this
+  double dead_fraction = 0;  // of the experts, the least popular ones, never chosen
 
   friend bool operator==(const RouterPreset&, const RouterPreset&) = default;
 };

@@ -76,7 +76,7 @@ void Router::refresh_domains() {
       for (std::size_t e = 0; e < experts; ++e) {
         rate[e] = rate_of(marginal[begin + e]) * std::exp(drift_[begin + e]);
       }
-      moesim::inclusion(rate, shape_.top_k, pi);
+      level_inclusion(rate, shape_.top_k, pi);
       for (std::size_t e = 0; e < experts; ++e) {
         domain_pi_[d][begin + e] = static_cast<float>(pi[e]);
         // d pi / d log rate = rate tau exp(-rate tau)
@@ -162,42 +162,40 @@ OverflowTotals Router::limit(int tokens, ExpertCounts& counts) {
 
 const TokenSample& Router::sample(int layer) {
   TokenSample& sample = samples_.at(static_cast<std::size_t>(layer));
-  if (sample.tokens == 0) draw_sample(layer);
+  if (sample.tokens == 0) {
+    Stream stream(seed_ + static_cast<std::uint64_t>(epoch_), "router.sample",
+                  static_cast<std::uint64_t>(layer));
+    draw_tokens(layer, kSampleTokens, stream, sample);
+  }
   return sample;
 }
 
-void Router::draw_sample(int layer) {
-  TokenSample& sample = samples_[static_cast<std::size_t>(layer)];
+void Router::draw_tokens(int layer, int tokens, Stream& stream, TokenSample& out) const {
+  const auto n = static_cast<std::size_t>(tokens);
   const auto k = static_cast<std::size_t>(shape_.top_k);
-  sample.tokens = kSampleTokens;
-  sample.top_k = shape_.top_k;
-  sample.expert.resize(kSampleTokens * k);
-  sample.domain.resize(kSampleTokens);
-  Stream stream(seed_, "router.sample",
-                static_cast<std::uint64_t>(epoch_) * 4096 + static_cast<std::uint64_t>(layer));
+  out.tokens = tokens;
+  out.top_k = shape_.top_k;
+  out.expert.resize(n * k);
+  out.domain.resize(n);
   std::vector<double> rate(static_cast<std::size_t>(shape_.experts));
-  std::vector<int> chosen(k);
   const double* drift = drift_.data() + static_cast<std::size_t>(layer) * rate.size();
-  std::size_t token = 0;
-  double until = 0;
+  // Tokens are dealt to (domain, class) in fixed shares, so that a sample has the mix's own
+  // marginals, and the same token has the same class in every layer.
   const int classes = popularity_.classes();
-  // Tokens are dealt to (domain, class) in equal shares, so that a sample has the mix's own
-  // marginals; the same token has the same class in every layer.
+  std::size_t token = 0;
+  double until = 0.5;
   for (std::size_t d = 0; d < share_.size(); ++d) {
     for (int c = 0; c < classes; ++c) {
-      until += sampled_share_[d] / classes * kSampleTokens;
+      until += share_[d] / classes * tokens;
       const bool last = d + 1 == share_.size() && c + 1 == classes;
-      const auto end =
-          last ? std::size_t{kSampleTokens} : static_cast<std::size_t>(until + 0.5);
+      const std::size_t end = last ? n : std::min(n, static_cast<std::size_t>(until));
       if (token >= end) continue;
       popularity_.rates(layer, c, static_cast<int>(d), rate);
       for (std::size_t e = 0; e < rate.size(); ++e) rate[e] *= std::exp(drift[e]);
       TokenSampler sampler(shape_, rate);
       for (; token < end; ++token) {
-        sampler.draw(stream, chosen);
-        sample.domain[token] = static_cast<std::int32_t>(d);
-        std::copy(chosen.begin(), chosen.end(),
-                  sample.expert.begin() + static_cast<std::ptrdiff_t>(token * k));
+        sampler.draw(stream, std::span(out.expert).subspan(token * k, k));
+        out.domain[token] = static_cast<std::int32_t>(d);
       }
     }
   }

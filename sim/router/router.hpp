@@ -82,11 +82,13 @@ class Router {
   // changes.
   const TokenSample& sample(int layer);
 
+  // As many exact tokens of the current epoch and mix as wanted.
+  void draw_tokens(int layer, int tokens, Stream& stream, TokenSample& out) const;
+
  private:
   void set_mix(std::span<const double> share);
   void refresh_domains();
   void blend();
-  void draw_sample(int layer);
 
   RouterShape shape_;
   RouterPreset preset_;

@@ -54,7 +54,7 @@ Node value_node(const std::shared_ptr<const SourceText>& source, std::string_vie
   const auto place = [&](auto&& self, Node& n) -> void {
     n.key = n.value = {source, 1, column};
     if (auto* table = std::get_if<Node::Table>(&n.content)) {
-      for (Entry& entry : *table) self(self, entry.node);
+      for (KeyedNode& entry : *table) self(self, entry.node);
     } else if (auto* list = std::get_if<Node::List>(&n.content)) {
       for (Node& element : *list) self(self, element);
     }
@@ -97,7 +97,7 @@ void set_override(Node& root, std::string_view argument, Diagnostics& diagnostic
     }
     if (at->table() == nullptr) at->content = Node::Table{};  // a value gives way to a table
     auto& table = std::get<Node::Table>(at->content);
-    auto entry = std::ranges::find(table, step.key, &Entry::key);
+    auto entry = std::ranges::find(table, step.key, &KeyedNode::key);
     if (entry == table.end()) {
       const Span here{source, 1, step.column};
       table.push_back({step.key, Node{here, here, Node::Table{}}});

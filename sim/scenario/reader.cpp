@@ -39,7 +39,7 @@ class Reader {
   void read_table(const FieldTable& fields, void* owner, Node& node, const std::string& path) {
     const bool was_sound = !diagnostics_.has_errors();
     if (!fields.presets.empty()) apply_preset(node, fields.presets, beside_, diagnostics_);
-    for (Entry& entry : *std::get_if<Node::Table>(&node.content)) {
+    for (KeyedNode& entry : *std::get_if<Node::Table>(&node.content)) {
       if (entry.key == "preset" && !fields.presets.empty()) {
         places_.put(join(path, entry.key), entry.node.value);
         continue;
@@ -96,7 +96,7 @@ class Reader {
     diagnostics_.error(place_of(node.value), fmt::format("{} is {}", path, kind_of(node)), how);
   }
 
-  void tell_unknown(const FieldTable& fields, const Entry& entry, const std::string& path) {
+  void tell_unknown(const FieldTable& fields, const KeyedNode& entry, const std::string& path) {
     const Names names = fields.names();
     std::string hint = did_you_mean(entry.key, names);
     if (const std::string other = elsewhere(entry.key); !other.empty()) hint = other;

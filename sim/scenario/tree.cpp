@@ -20,12 +20,13 @@ Node::Table convert_table(const std::shared_ptr<const SourceText>& source,
                           const toml::table& from) {
   Node::Table table;
   for (const auto& [key, value] : from) {
-    Entry entry{std::string(key.str()), convert(source, value)};
+    KeyedNode entry{std::string(key.str()), convert(source, value)};
     entry.node.key = span_of(source, key.source());
     table.push_back(std::move(entry));
   }
-  std::ranges::stable_sort(
-      table, {}, [](const Entry& e) { return std::tuple(e.node.key.line, e.node.key.column); });
+  std::ranges::stable_sort(table, {}, [](const KeyedNode& e) {
+    return std::tuple(e.node.key.line, e.node.key.column);
+  });
   return table;
 }
 
@@ -94,7 +95,7 @@ std::string kind_of(const Node& node) {
 
 const Node* find(const Node& table, std::string_view key) {
   if (table.table() == nullptr) return nullptr;
-  for (const Entry& entry : *table.table()) {
+  for (const KeyedNode& entry : *table.table()) {
     if (entry.key == key) return &entry.node;
   }
   return nullptr;
@@ -120,8 +121,8 @@ void lay_over(Node& lower, Node upper) {
     lower = std::move(upper);
     return;
   }
-  for (Entry& entry : *above) {
-    const auto same = std::ranges::find(*below, entry.key, &Entry::key);
+  for (KeyedNode& entry : *above) {
+    const auto same = std::ranges::find(*below, entry.key, &KeyedNode::key);
     if (same == below->end()) {
       below->push_back(std::move(entry));
     } else {

@@ -33,7 +33,7 @@ Place place_of(const Span& span);
 
 using Scalar = std::variant<bool, std::int64_t, double, std::string>;
 
-struct Entry;
+struct KeyedNode;
 
 // A date or time, which no key takes; kept so that the message can say so.
 struct OtherValue {
@@ -41,7 +41,7 @@ struct OtherValue {
 };
 
 struct Node {
-  using Table = std::vector<Entry>;  // in the order of the source
+  using Table = std::vector<KeyedNode>;  // in the order of the source
   using List = std::vector<Node>;
 
   Span key;    // where the key stands; the value itself for list elements
@@ -53,7 +53,7 @@ struct Node {
   [[nodiscard]] const Scalar* scalar() const { return std::get_if<Scalar>(&content); }
 };
 
-struct Entry {
+struct KeyedNode {
   std::string key;
   Node node;
 };

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "sim/scenario/fields.hpp"
+#include "sim/scenario/reference.hpp"
 #include "sim/scenario/scenario.hpp"
 
 namespace moesim {
@@ -43,17 +44,6 @@ std::string toml_scalar(const Field& field, FieldKind kind, const Scalar& value)
   }
 }
 
-std::string toml_value(const Field& field, const Value& value) {
-  if (const auto* scalar = std::get_if<Scalar>(&value)) {
-    return toml_scalar(field, field.kind, *scalar);
-  }
-  Names elements;
-  for (const Scalar& s : std::get<std::vector<Scalar>>(value)) {
-    elements.push_back(toml_scalar(field, field.element, s));
-  }
-  return fmt::format("[{}]", fmt::join(elements, ", "));
-}
-
 // `owner` is read only; the fields' accessors are shared with the reader, hence not const.
 // `defaults` is the same struct as the default scenario has it.
 void write_table(std::string& out, const FieldTable& fields, void* owner, void* defaults,
@@ -64,7 +54,7 @@ void write_table(std::string& out, const FieldTable& fields, void* owner, void* 
     if (!field.unset_means.empty() && value == field.load(defaults)) {
       out += fmt::format("# {}: {}\n", field.name, field.unset_means);
     } else {
-      out += fmt::format("{} = {}\n", field.name, toml_value(field, value));
+      out += fmt::format("{} = {}\n", field.name, value_text(field, value));
     }
   }
   for (const Field& field : fields.fields) {
@@ -83,6 +73,17 @@ void write_table(std::string& out, const FieldTable& fields, void* owner, void* 
 }
 
 }  // namespace
+
+std::string value_text(const Field& field, const Value& value) {
+  if (const auto* scalar = std::get_if<Scalar>(&value)) {
+    return toml_scalar(field, field.kind, *scalar);
+  }
+  Names elements;
+  for (const Scalar& s : std::get<std::vector<Scalar>>(value)) {
+    elements.push_back(toml_scalar(field, field.element, s));
+  }
+  return fmt::format("[{}]", fmt::join(elements, ", "));
+}
 
 std::string resolved_toml(const Scenario& scenario) {
   Scenario copy = scenario, defaults;

@@ -8,10 +8,9 @@
 namespace moesim {
 
 void StepEvents::clear() {
-  scheduled.clear();
+  moved.clear();
   first_token.clear();
   finished.clear();
-  preempted.clear();
   handed_over.clear();
   gaps.clear();
   output_tokens = 0;
@@ -77,7 +76,7 @@ bool AttentionRank::preempt_youngest(const RankRequest& keep, StepEvents& events
   outstanding_ += last.context;
   last.context = 0;
   last.blocks = 0;
-  events.preempted.push_back(last.request);
+  events.moved.push_back({last.request, StepEvents::Move::preempted});
   waiting_.push_front(last);
   running_.pop_back();
   return true;
@@ -145,7 +144,7 @@ void AttentionRank::admit(int& budget, StepEvents& events) {
     used_blocks_ += need;
     plan_rows(r, chunk);
     budget = std::max(0, budget - chunk);
-    if (r.produced == 0) events.scheduled.push_back(r.request);
+    events.moved.push_back({r.request, StepEvents::Move::admitted});
     if (comes_with_kv) {
       ++decoding_;
     } else {

@@ -48,10 +48,14 @@ struct StepEvents {
     Seconds gap{0};
     int count = 0;  // tokens that come together are one gap
   };
-  std::vector<std::int32_t> scheduled;  // first work done for a request
+  enum class Move { admitted, preempted };
+  struct Moved {
+    std::int32_t request = 0;
+    Move move = Move::admitted;
+  };
+  std::vector<Moved> moved;  // into and out of the running batch, in order
   std::vector<std::int32_t> first_token;
   std::vector<std::int32_t> finished;
-  std::vector<std::int32_t> preempted;
   std::vector<RankRequest> handed_over;  // prefill_only
   std::vector<Gap> gaps;                 // between consecutive tokens of a request, pooled
   std::int64_t output_tokens = 0;

@@ -7,12 +7,14 @@
 
 namespace moesim {
 
-Instance::Instance(int id, Machine& machine, Recorder& recorder, LinkLedger& ledger,
-                   std::unique_ptr<StepModel> model, std::vector<AttentionRank> ranks,
-                   const ServingOptions& options, std::uint64_t seed, InstanceHooks hooks)
+Instance::Instance(int id, Machine& machine, Recorder& recorder, Blame& blame,
+                   LinkLedger& ledger, std::unique_ptr<StepModel> model,
+                   std::vector<AttentionRank> ranks, const ServingOptions& options,
+                   std::uint64_t seed, InstanceHooks hooks)
     : id_(id),
       machine_(machine),
       recorder_(recorder),
+      blame_(blame),
       ledger_(ledger),
       model_(std::move(model)),
       ranks_(std::move(ranks)),
@@ -90,14 +92,11 @@ void Instance::start_step() {
   const Seconds begin = machine_.now();
   events_.clear();
   plan_(ranks_, events_);
-  for (const std::int32_t r : events_.preempted) recorder_.preempted(RequestId{r});
   if (planned_tokens() == 0) {
     stepping_ = false;
     return;
   }
-  for (const std::int32_t r : events_.scheduled) {
-    recorder_.first_scheduled(RequestId{r}, begin, id_);
-  }
+  record_moves(begin);
   std::ranges::fill(share_, 0.0);
   for (const AttentionRank& rank : ranks_) {
     for (std::size_t k = 0; k < share_.size(); ++k) share_[k] += rank.batch().domain_tokens[k];
@@ -106,31 +105,57 @@ void Instance::start_step() {
   machine_.after(report.total(), [this, begin, report] { end_step(begin, report); });
 }
 
-void Instance::end_step(Seconds begin, const StepReport& report) {
+void Instance::record_moves(Seconds now) {
+  for (const StepEvents::Moved& m : events_.moved) {
+    const RequestId id{m.request};
+    if (m.move == StepEvents::Move::admitted) {
+      recorder_.first_scheduled(id, now, id_);
+      blame_.enters(id, id_, recorder_.records()[id.index()].arrival, now);
+    } else {
+      recorder_.preempted(id);
+      blame_.leaves(id, now);
+    }
+  }
+}
+
+void Instance::end_step(Seconds begin, StepReport report) {
   const Seconds now = machine_.now();
   steps_ += 1;
   busy_ += now - begin;
-  int prompt_tokens = 0;
+  network_ += Seconds{report.time[Cause::dispatch] + report.time[Cause::combine] +
+                      report.time[Cause::collective]};
+  host_ += Seconds{report.time[Cause::host]};
   events_.clear();
   for (AttentionRank& rank : ranks_) {
-    prompt_tokens += rank.batch().prefill_tokens();
+    peak_blocks_ = std::max(peak_blocks_, rank.used_blocks());
+    report.prompt_tokens += rank.batch().prefill_tokens();
     rank.complete(now, events_);
   }
-  recorder_.tokens(now, prompt_tokens, events_.output_tokens);
-  hooks_.step(report, begin, now, waiting(), running());
+  report.output_tokens = events_.output_tokens;
+  recorder_.tokens(now, report.prompt_tokens, report.output_tokens);
+  hooks_.step(report, begin, now);
   record(now);
   start_step();
 }
 
 void Instance::record(Seconds now) {
   for (const auto& gap : events_.gaps) recorder_.token_gaps(gap.gap, gap.count);
-  for (const std::int32_t r : events_.first_token) recorder_.first_token(RequestId{r}, now);
-  for (const std::int32_t r : events_.finished) recorder_.finished(RequestId{r}, now);
-  // Hooks may submit requests; what they read of events_ is taken first.
+  for (const std::int32_t r : events_.first_token) {
+    recorder_.first_token(RequestId{r}, now);
+    blame_.first_token(RequestId{r}, now);
+  }
+  // Hooks may submit requests; what they are told of is taken first.
   const std::vector<std::int32_t> finished = events_.finished;
   const std::vector<RankRequest> handed_over = events_.handed_over;
-  for (const std::int32_t r : finished) hooks_.finished(RequestId{r}, now);
-  for (const RankRequest& r : handed_over) hooks_.handed_over(r, now);
+  for (const std::int32_t r : finished) {
+    recorder_.finished(RequestId{r}, now);
+    blame_.finished(RequestId{r}, now);
+    hooks_.finished(RequestId{r}, now);
+  }
+  for (const RankRequest& r : handed_over) {
+    blame_.leaves(RequestId{r.request}, now);
+    hooks_.handed_over(r, now);
+  }
 }
 
 }  // namespace moesim

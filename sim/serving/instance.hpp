@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sim/machine/machine.hpp"
+#include "sim/metrics/blame.hpp"
 #include "sim/metrics/recorder.hpp"
 #include "sim/serving/attention_rank.hpp"
 #include "sim/serving/balancing/balancing.hpp"
@@ -18,9 +19,7 @@ namespace moesim {
 
 // What an instance tells the simulation around it.
 struct InstanceHooks {
-  // A step ran from `begin` to `end`; requests waiting and running at its end.
-  std::function<void(const StepReport&, Seconds begin, Seconds end, int waiting, int running)>
-      step;
+  std::function<void(const StepReport&, Seconds begin, Seconds end)> step;
   std::function<void(RequestId, Seconds)> finished;
   std::function<void(const RankRequest&, Seconds)> handed_over;  // prefill pools
 };
@@ -28,7 +27,7 @@ struct InstanceHooks {
 class Instance {
  public:
   // References outlive this.
-  Instance(int id, Machine& machine, Recorder& recorder, LinkLedger& ledger,
+  Instance(int id, Machine& machine, Recorder& recorder, Blame& blame, LinkLedger& ledger,
            std::unique_ptr<StepModel> model, std::vector<AttentionRank> ranks,
            const ServingOptions& options, std::uint64_t seed, InstanceHooks hooks);
 
@@ -37,7 +36,12 @@ class Instance {
 
   [[nodiscard]] Candidate candidate() const;
   [[nodiscard]] std::int64_t steps() const { return steps_; }
+  // Since the start: in steps, of those waiting for the network, for the host.
   [[nodiscard]] Seconds busy() const { return busy_; }
+  [[nodiscard]] Seconds network() const { return network_; }
+  [[nodiscard]] Seconds host() const { return host_; }
+  // Most KV blocks that one attention rank had in use.
+  [[nodiscard]] std::int64_t peak_blocks() const { return peak_blocks_; }
   [[nodiscard]] const StepModel& model() const { return *model_; }
   [[nodiscard]] StepModel& model() { return *model_; }
   [[nodiscard]] int waiting() const;
@@ -46,14 +50,16 @@ class Instance {
  private:
   void wake();
   void start_step();
-  void end_step(Seconds begin, const StepReport& report);
+  void end_step(Seconds begin, StepReport report);
   std::size_t pick_rank(const Request& request, int domain);
   [[nodiscard]] int planned_tokens() const;
+  void record_moves(Seconds now);
   void record(Seconds now);
 
   int id_;
   Machine& machine_;
   Recorder& recorder_;
+  Blame& blame_;
   LinkLedger& ledger_;
   std::unique_ptr<StepModel> model_;
   std::vector<AttentionRank> ranks_;
@@ -68,6 +74,9 @@ class Instance {
   bool stepping_ = false;
   std::int64_t steps_ = 0;
   Seconds busy_{0};
+  Seconds network_{0};
+  Seconds host_{0};
+  std::int64_t peak_blocks_ = 0;
 };
 
 }  // namespace moesim

@@ -39,9 +39,11 @@ MoeLayerTime MoeStep::layer(int layer, double part, std::span<const double> slow
   const std::size_t experts = layer_counts_.size();
   const int* counts = counts_.data() + static_cast<std::size_t>(layer) * experts;
   for (std::size_t e = 0; e < experts; ++e) layer_counts_[e] = part * counts[e];
+  const auto busiest = static_cast<int>(std::max_element(counts, counts + experts) - counts);
   dispatch_->split(layer, layer_counts_, load_);
 
   MoeLayerTime time;
+  time.busiest_expert = busiest;
   double most_tokens = 0;
   double all_tokens = 0;
   const std::size_t ranks = load_.gpu.size();

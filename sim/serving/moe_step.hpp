@@ -21,6 +21,7 @@ struct MoeLayerTime {
   Seconds mean{0};     // expert compute, mean over the expert ranks
   Seconds slowest{0};  // and of the slowest
   int slowest_rank = 0;
+  int busiest_expert = 0;   // of the layer, the one with the most tokens
   double balancedness = 1;  // mean / max of the ranks' tokens
   Seconds dispatch{0};
   Seconds combine{0};
@@ -62,6 +63,7 @@ class MoeStep {
   void account(int layer, const MoeLayerTime& time);
   [[nodiscard]] const ExpertTotals& totals() const { return totals_; }
   [[nodiscard]] const ExpertCounts& counts() const { return counts_; }
+  [[nodiscard]] const CurveOrigin& curve_origin() const { return curve_.origin(); }
   [[nodiscard]] double nodes_per_token() const;
 
  private:

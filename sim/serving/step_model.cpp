@@ -18,7 +18,8 @@ StepModel::StepModel(const ModelShape& model, const Parallelism& parallel,
       tp_bandwidth_(tp_bandwidth) {
   const auto gpus = static_cast<std::size_t>(parallel.gpus);
   const auto dp = static_cast<std::size_t>(parallel.dp);
-  busy_.resize(gpus);
+  attention_busy_.resize(gpus);
+  dense_busy_.resize(gpus);
   gpu_tokens_.resize(gpus);
   rank_tokens_.resize(dp);
   rank_slowdown_.assign(dp, 1.0);
@@ -161,6 +162,7 @@ void StepModel::add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds n
       longest_wait = wait;
       report.straggler_layer = moe_layer_index;
       report.straggler_rank = parts.moe.slowest_rank;
+      report.straggler_expert = parts.moe.busiest_expert;
     }
     if (parts.moe.dispatch > longest_dispatch) {
       longest_dispatch = parts.moe.dispatch;
@@ -176,14 +178,18 @@ void StepModel::account_busy(std::span<const AttentionRank> ranks) {
   const double dense_layers = model_.layers - (moe_ == nullptr ? 0 : moe_layer_count(model_));
   const double moe_layers = model_.layers - dense_layers;
   for (std::size_t d = 0; d < ranks.size(); ++d) {
-    Seconds busy{0};
-    for (const std::uint8_t kind : costs_.kind_of_layer()) busy += core_[kind][d] / part_;
+    Seconds attention{0};
+    for (const std::uint8_t kind : costs_.kind_of_layer()) attention += core_[kind][d] / part_;
     const double tokens = rank_tokens_[d];
-    busy += rank_slowdown_[d] *
-            (dense_layers * costs_.dense_ffn(tokens) +
-             moe_layers * (costs_.shared_experts(tokens) + costs_.router(tokens)) +
-             costs_.ends(tokens, ranks[d].batch().sampled()));
-    for (std::size_t g = d * tp; g < (d + 1) * tp; ++g) busy_[g] += busy.value;
+    const Seconds dense =
+        rank_slowdown_[d] *
+        (dense_layers * costs_.dense_ffn(tokens) +
+         moe_layers * (costs_.shared_experts(tokens) + costs_.router(tokens)) +
+         costs_.ends(tokens, ranks[d].batch().sampled()));
+    for (std::size_t g = d * tp; g < (d + 1) * tp; ++g) {
+      attention_busy_[g] += attention.value;
+      dense_busy_[g] += dense.value;
+    }
   }
 }
 

@@ -31,8 +31,11 @@ struct StepReport {
   double balancedness = 1;   // mean over the MoE layers
   int straggler_layer = -1;  // MoE layer with the longest wait for its slowest rank
   int straggler_rank = -1;
-  LinkId busiest_link{-1};  // of the layer with the longest dispatch
+  int straggler_expert = -1;  // the one with the most tokens there
+  LinkId busiest_link{-1};    // of the layer with the longest dispatch
   int tokens = 0;
+  int prompt_tokens = 0;
+  std::int64_t output_tokens = 0;
 };
 
 class StepModel {
@@ -48,8 +51,9 @@ class StepModel {
 
   // [gpus of the instance] a straggler's factor on its compute time; 1 is healthy.
   void set_slowdown(std::vector<double> slowdown);
-  // [gpus of the instance] seconds of compute since the start.
-  [[nodiscard]] const std::vector<double>& busy_seconds() const { return busy_; }
+  // [gpus of the instance] seconds of compute since the start; routed experts are MoeStep's.
+  [[nodiscard]] const std::vector<double>& attention_seconds() const { return attention_busy_; }
+  [[nodiscard]] const std::vector<double>& dense_seconds() const { return dense_busy_; }
 
  private:
   // Of one MoE layer, for the part of the step that runs at once.
@@ -80,9 +84,10 @@ class StepModel {
   MoeNetwork* network_;
   Seconds tp_latency_;
   BytesPerSecond tp_bandwidth_;
-  std::vector<double> slowdown_;       // [gpus] or empty
-  std::vector<double> rank_slowdown_;  // [dp]
-  std::vector<double> busy_;           // [gpus]
+  std::vector<double> slowdown_;        // [gpus] or empty
+  std::vector<double> rank_slowdown_;   // [dp]
+  std::vector<double> attention_busy_;  // [gpus]
+  std::vector<double> dense_busy_;      // [gpus]
 
   // Of the step in hand.
   double part_ = 1;  // of the step that runs at once: 1/2 for a micro-batch

@@ -43,4 +43,13 @@ inline std::vector<double> skewed_matrix(int ranks, Bytes mean, double cv, std::
   return matrix;
 }
 
+// Every pair has a lognormal factor of its own.
+inline std::vector<double> uneven_matrix(int ranks, Bytes mean, double cv, std::uint64_t seed) {
+  Stream random(seed, "pairs");
+  std::vector<double> matrix;
+  for (int i = 0; i < ranks * ranks; ++i)
+    matrix.push_back(mean.value * random.lognormal(1, cv));
+  return matrix;
+}
+
 }  // namespace moesim::testing

@@ -39,7 +39,9 @@ Totals run(AttentionRank& rank, std::string_view policy, int limit = 100000) {
     rank.complete(Seconds{static_cast<double>(++totals.steps)}, events);
     totals.first_tokens += static_cast<int>(events.first_token.size());
     totals.finished += static_cast<int>(events.finished.size());
-    totals.preempted += static_cast<int>(events.preempted.size());
+    for (const auto& m : events.moved) {
+      totals.preempted += m.move == StepEvents::Move::preempted ? 1 : 0;
+    }
     totals.output_tokens += events.output_tokens;
   }
   return totals;
@@ -140,7 +142,7 @@ TEST_CASE("higher priority is admitted first, equal ones in their order") {
     events.clear();
     rank.begin_step();
     rank.plan_prefill(events);
-    for (const int r : events.scheduled) order.push_back(r);
+    for (const auto& m : events.moved) order.push_back(m.request);
     rank.complete(Seconds{1}, events);
   }
   CHECK(order == std::vector<int>{3, 0, 1, 2});

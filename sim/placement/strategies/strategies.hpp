@@ -12,5 +12,8 @@ Placement round_robin(const PlacementProblem& problem, const PlacementOptions& o
 Placement eplb(const PlacementProblem& problem, const PlacementOptions& options);
 Placement eplb_hierarchical(const PlacementProblem& problem, const PlacementOptions& options);
 Placement eplb_global(const PlacementProblem& problem, const PlacementOptions& options);
+Placement hypergraph(const PlacementProblem& problem, const PlacementOptions& options);
+Placement external(const PlacementProblem& problem, const PlacementOptions& options);
+Placement file(const PlacementProblem& problem, const PlacementOptions& options);
 
 }  // namespace moesim::strategies

@@ -49,6 +49,7 @@ const FieldTable& placement_fields() {
           field(MOESIM_KEY(no_same_gpu_duplicates), "Keep replicas of an expert on other GPUs"),
           field(MOESIM_KEY(file), "strategy = \"file\": the map to load"),
           field(MOESIM_KEY(program), "strategy = \"external\": the program to run"),
+          field(MOESIM_KEY(program_limit), "How long that program may take").above(0),
           field(MOESIM_KEY(training_tokens),
                 "Past tokens per layer that a placement is computed from")
               .range(1),

@@ -1,0 +1,136 @@
+#include "calibrate/expert_points.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+namespace moesim {
+
+ExpertShapeCurve shape_of(const ExpertRow& row) {
+  ExpertShapeCurve curve;
+  curve.hidden = row.hidden;
+  curve.intermediate = row.intermediate / row.slices;
+  curve.experts = std::max(1, row.experts / row.parallel);
+  curve.top_k = row.top_k;
+  curve.parallel = row.parallel;
+  curve.slices = row.slices;
+  return curve;
+}
+
+ExpertPoint even_point(const ExpertShapeCurve& curve, double tokens, double seconds) {
+  ExpertPoint point;
+  point.assignments = std::max(1.0, tokens * curve.top_k / curve.parallel);
+  point.active = std::min<double>(curve.experts, point.assignments);
+  point.hidden = curve.hidden;
+  point.intermediate = curve.intermediate;
+  point.experts = curve.experts;
+  point.seconds = seconds;
+  return point;
+}
+
+RooflineWork work_of(const ExpertPoint& point, Dtype dtype, bool gated) {
+  return expert_work(point.assignments, point.active, point.hidden, point.intermediate,
+                     info(dtype).weight_bytes, info(dtype).activation_bytes, gated);
+}
+
+Features features_of(const ExpertPoint& point) {
+  return {std::log2(point.assignments / point.active), std::log2(point.active),
+          std::log2(point.hidden), std::log2(point.intermediate), std::log2(point.experts)};
+}
+
+Dtype table_dtype(std::string_view name, const Place& place) {
+  constexpr std::array<std::pair<std::string_view, Dtype>, 9> kNames{{
+      {"bfloat16", Dtype::bf16},
+      {"float16", Dtype::bf16},
+      {"fp8", Dtype::fp8},
+      {"fp8_block", Dtype::fp8_block},
+      {"nvfp4", Dtype::fp4},
+      {"int4_wo", Dtype::int4},
+      {"w4a16_mxfp4", Dtype::mxfp4},
+      {"w4a8_mxfp4_mxfp8", Dtype::w4a8},
+      {"int8_wo", Dtype::int8},
+  }};
+  for (const auto& [known, dtype] : kNames) {
+    if (known == name) return dtype;
+  }
+  if (const auto dtype = parse_dtype(name)) return *dtype;
+  throw InputError({{Severity::error, place, fmt::format("unknown number format '{}'", name),
+                     "bfloat16, fp8, fp8_block, nvfp4, int4_wo, w4a16_mxfp4, ...", ""}});
+}
+
+std::vector<ExpertRow> read_expert_rows(const Table& table, const std::string& gpu) {
+  const int system = table.column("system"), framework = table.column("framework"),
+            version = table.column("version"), kernel = table.column("kernel_source"),
+            dtype = table.column("moe_dtype"), tokens = table.column("num_tokens"),
+            hidden = table.column("hidden_size"), inter = table.column("inter_size"),
+            top_k = table.column("topk"), experts = table.column("num_experts"),
+            slices = table.column("moe_tp_size"), parallel = table.column("moe_ep_size"),
+            distribution = table.column("distribution"), latency = table.column("latency"),
+            flag = table.has("flag") ? table.column("flag") : -1;
+  std::vector<ExpertRow> rows;
+  Diagnostics wrong;
+  for (int i = 0; i < table.rows(); ++i) {
+    const auto device = find_device(table.text(i, system));
+    if (!device || device->name != gpu) continue;
+    std::array<double, 8> number{};
+    const std::array<int, 8> columns{tokens,  hidden, inter,    top_k,
+                                     experts, slices, parallel, latency};
+    bool whole = true;
+    for (std::size_t c = 0; c < columns.size(); ++c) {
+      number[c] = table.number(i, columns[c]);
+      if (!(number[c] > 0) || !std::isfinite(number[c])) {
+        wrong.error(table.place(i),
+                    fmt::format("'{}' is no time or size", table.text(i, columns[c])),
+                    "a positive number");
+        whole = false;
+      }
+    }
+    if (!whole) continue;
+    ExpertRow row;
+    row.key = {std::string(table.text(i, framework)), std::string(table.text(i, version)),
+               std::string(table.text(i, kernel)),
+               table_dtype(table.text(i, dtype), table.place(i))};
+    row.distribution = table.text(i, distribution);
+    row.flag = flag < 0 ? "ok" : std::string(table.text(i, flag));
+    row.gated = row.flag != "NONGATED_2MAT";
+    row.tokens = number[0];
+    row.hidden = static_cast<int>(number[1]);
+    row.intermediate = static_cast<int>(number[2]);
+    row.top_k = static_cast<int>(number[3]);
+    row.experts = static_cast<int>(number[4]);
+    row.slices = static_cast<int>(number[5]);
+    row.parallel = static_cast<int>(number[6]);
+    row.seconds = number[7] * 1e-3;
+    row.place = table.place(i);
+    rows.push_back(std::move(row));
+  }
+  wrong.throw_if_errors();
+  return rows;
+}
+
+std::string impossible(const ExpertRow& row, const Device& device) {
+  const ExpertPoint point = even_point(shape_of(row), row.tokens, row.seconds);
+  const RooflineWork work = work_of(point, row.key.dtype, row.gated);
+  const double flops = peak_flops(device, row.key.dtype).value;
+  if (work.flops / row.seconds > flops) {
+    return fmt::format("{:.0f} Tflops/s, above the peak of {:.0f}",
+                       work.flops / row.seconds / 1e12, flops / 1e12);
+  }
+  // What the L2 cache holds from the run before need not come from memory.
+  const double read = work.weight_bytes - device.l2_cache.value;
+  if (read / row.seconds > device.memory_bandwidth.value) {
+    return fmt::format("reads its weights at {:.2f} TB/s, above the peak of {:.2f}",
+                       read / row.seconds / 1e12, device.memory_bandwidth.value / 1e12);
+  }
+  return "";
+}
+
+bool usable_flag(const ExpertRow& row) {
+  return row.flag == "ok" || row.flag == "DSV3_OLDER_VERSION" || row.flag == "NONGATED_2MAT" ||
+         row.flag.empty();
+}
+
+}  // namespace moesim

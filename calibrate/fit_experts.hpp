@@ -1,0 +1,17 @@
+// Expert sections of a profile from table rows.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "calibrate/expert_points.hpp"
+
+namespace moesim {
+
+// Rows grouped by (kernel, dtype, gated) into fitted sections: six parameters, the metric of
+// the neighbours with the least held-out error, the skew term, errors with whole model shapes
+// left out and with single points left out. Rows must be usable and possible.
+std::vector<ExpertSection> fit_expert_sections(const std::vector<ExpertRow>& rows,
+                                               const Device& device);
+
+}  // namespace moesim

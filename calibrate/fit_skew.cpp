@@ -1,0 +1,74 @@
+#include "calibrate/fit_skew.hpp"
+
+#include <cmath>
+#include <map>
+#include <tuple>
+
+#include "calibrate/expert_model.hpp"
+#include "calibrate/power_law.hpp"
+
+namespace moesim {
+
+namespace {
+
+using CurveId = std::tuple<int, int, int, int>;  // hidden, intermediate, experts, top_k
+
+CurveId id_of(const ExpertShapeCurve& curve) {
+  return {curve.hidden, curve.intermediate, curve.experts, curve.top_k};
+}
+
+// "power_law_1.2" -> 1.2; NaN for other names.
+double exponent_of(const std::string& distribution) {
+  constexpr std::string_view kPrefix = "power_law_";
+  if (!distribution.starts_with(kPrefix)) return NAN;
+  return parse_number(std::string_view(distribution).substr(kPrefix.size()));
+}
+
+struct Sample {
+  double tokens_per_expert, imbalance, factor;
+};
+
+}  // namespace
+
+std::vector<SkewPoint> fit_skew(const ExpertSection& section,
+                                const std::vector<ExpertRow>& rows, const Device& device) {
+  std::map<CurveId, const ExpertShapeCurve*> curves;
+  for (const ExpertShapeCurve& curve : section.curves) {
+    if (curve.parallel == 1 && curve.slices <= 4) curves[id_of(curve)] = &curve;
+  }
+  const ExpertModel model(section, device);
+  std::map<int, std::vector<Sample>> bins;
+  for (const ExpertRow& row : rows) {
+    const double alpha = exponent_of(row.distribution);
+    if (std::isnan(alpha) || row.parallel != 1 || row.gated != section.gated ||
+        row.key.kernel != section.key.kernel || row.key.dtype != section.key.dtype) {
+      continue;
+    }
+    const ExpertShapeCurve shape = shape_of(row);
+    const auto curve = curves.find(id_of(shape));
+    if (curve == curves.end()) continue;
+    const UnevenLoad load = power_law_load(row.tokens, row.top_k, row.experts, alpha);
+    const ExpertPoint even = even_point(shape, row.tokens, row.seconds);
+    ExpertPoint uneven = even;
+    uneven.active = load.active;
+    const double expected =
+        interpolate(*curve->second, row.tokens) * model.roofline(uneven) / model.roofline(even);
+    const double mean = even.assignments / load.active;
+    bins[static_cast<int>(std::log2(mean)) / 2].push_back(
+        {mean, load.most_loaded / mean, row.seconds / expected});
+  }
+  std::vector<SkewPoint> points;
+  for (const auto& [bin, samples] : bins) {
+    if (samples.size() < 8) continue;
+    std::vector<double> means, imbalances, factors;
+    for (const Sample& sample : samples) {
+      means.push_back(sample.tokens_per_expert);
+      imbalances.push_back(sample.imbalance);
+      factors.push_back(sample.factor);
+    }
+    points.push_back({quantile(means, 0.5), quantile(imbalances, 0.5), quantile(factors, 0.5)});
+  }
+  return points;
+}
+
+}  // namespace moesim

@@ -1,0 +1,87 @@
+// Whether placement, router, profile and faults fit the rest.
+#include <fmt/format.h>
+
+#include <charconv>
+#include <optional>
+
+#include "sim/scenario/contradictions.hpp"
+
+namespace moesim {
+
+namespace {
+
+// The number after `word` at the start of `target`: "node5.nic1", "node" -> 5.
+std::optional<int> number_after(std::string_view target, std::string_view word) {
+  if (!target.starts_with(word)) return std::nullopt;
+  target.remove_prefix(word.size());
+  int number = 0;
+  const auto [stop, problem] =
+      std::from_chars(target.data(), target.data() + target.size(), number);
+  if (problem != std::errc{} || number < 0) return std::nullopt;
+  return number;
+}
+
+void check_fault(const Scenario& s, const FaultOptions& fault, const std::string& key,
+                 Contradictions& tell) {
+  const auto too_far = [&](std::string_view word, int count, const char* other) {
+    const auto number = number_after(fault.target, word);
+    if (!number || *number < count) return;
+    tell.error({key + ".target", other},
+               fmt::format("'{}' does not exist: there are {} {}s, counted from 0",
+                           fault.target, count, word),
+               fmt::format("{}0 to {}{}", word, word, count - 1));
+  };
+  too_far("node", s.cluster.nodes, "cluster.nodes");
+  too_far("gpu", s.cluster.nodes * s.cluster.node.gpus, "cluster.nodes");
+  const auto dot = fault.target.find(".nic");
+  const auto nic = dot == std::string::npos
+                       ? std::nullopt
+                       : number_after(std::string_view(fault.target).substr(dot), ".nic");
+  if (nic && *nic >= s.cluster.node.nics) {
+    tell.error({key + ".target", "cluster.node.nics"},
+               fmt::format("'{}' does not exist: a node has {} NICs, counted from 0",
+                           fault.target, s.cluster.node.nics),
+               fmt::format("nic0 to nic{}", s.cluster.node.nics - 1));
+  }
+}
+
+void check_profile(const Scenario& s, Contradictions& tell) {
+  const std::string& profile = s.calibration.profile;
+  if (profile.ends_with(".json") || profile.ends_with(".toml")) return;  // a user's own file
+  const std::string gpu = profile.substr(0, profile.find('/'));
+  if (gpu == s.cluster.gpu.name) return;
+  tell.warning({"calibration.profile", "cluster.gpu.name"},
+               fmt::format("the profile was measured on {}, the cluster has {}", gpu,
+                           s.cluster.gpu.name),
+               "a profile of the cluster's GPU (`moesim list profiles`); times are scaled");
+}
+
+}  // namespace
+
+void validate_policies(const Scenario& s, Contradictions& tell) {
+  if (s.placement.strategy == "file" && s.placement.file.empty()) {
+    tell.error({"placement.file", "placement.strategy"}, "strategy \"file\" needs a file",
+               "placement.file = the map to load");
+  }
+  if (s.placement.strategy == "external" && s.placement.program.empty()) {
+    tell.error({"placement.program", "placement.strategy"},
+               "strategy \"external\" needs a program", "placement.program = what to run");
+  }
+  if (s.router.overflow != "none" && s.router.capacity_factor <= 0) {
+    tell.warning({"router.overflow", "router.capacity_factor"},
+                 fmt::format("overflow \"{}\" never happens: experts have no capacity limit",
+                             s.router.overflow),
+                 "a router.capacity_factor above 0");
+  }
+  if (s.router.overflow == "none" && s.router.capacity_factor > 0) {
+    tell.error({"router.capacity_factor", "router.overflow"},
+               "experts have a capacity, but nothing is said of what overflows",
+               "router.overflow = drop, reroute or pad");
+  }
+  check_profile(s, tell);
+  for (std::size_t i = 0; i < s.faults.size(); ++i) {
+    check_fault(s, s.faults[i], fmt::format("fault[{}]", i), tell);
+  }
+}
+
+}  // namespace moesim

@@ -1,0 +1,146 @@
+#include "sim/simgrid/machine.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "sim/simgrid/in_child.hpp"
+#include "tests/machine/machine_cases.hpp"
+
+using namespace moesim;
+using namespace moesim::testing;
+
+namespace {
+
+// A case on SimGrid, in a process of its own.
+std::vector<double> on_simgrid(const ClusterOptions& options, std::vector<Flow> flows,
+                               Solver solver = Solver::lazy) {
+  return in_child([&] {
+    Cluster cluster = build_cluster(options);
+    return arrivals(cluster, flows,
+                    [&](Cluster& c) { return make_simgrid_machine(c, solver); });
+  });
+}
+
+}  // namespace
+
+TEST_CASE("SimGrid: one flow takes its latency plus bytes over bandwidth") {
+  const auto t = on_simgrid(hopper(1), {{GpuId{0}, GpuId{1}, 1_MB}});
+  CHECK(t.at(0) == near(1e-6 + 1e6 / 450e9));
+}
+
+TEST_CASE("SimGrid: an incast of 1 to 7 MB ends flow by flow, exactly") {
+  std::vector<Flow> flows;
+  for (int i = 1; i <= 7; ++i) flows.push_back({GpuId{i}, GpuId{0}, Bytes{i * 1e6}});
+  for (const Solver solver : {Solver::lazy, Solver::full}) {
+    const auto t = on_simgrid(hopper(1), flows, solver);
+    double expected = 1e-6;
+    for (int i = 0; i < 7; ++i) {
+      expected += (7 - i) * 1e6 / 450e9;
+      CHECK(t.at(static_cast<std::size_t>(i)) == near(expected));
+    }
+  }
+}
+
+TEST_CASE("SimGrid: an all-to-all of 1 MB on 8 GPUs takes 16.5556 us") {
+  std::vector<Flow> flows;
+  for (int s = 0; s < 8; ++s) {
+    for (int d = 0; d < 8; ++d) flows.push_back({GpuId{s}, GpuId{d}, 1_MB});
+  }
+  const auto t = on_simgrid(hopper(1), flows);
+  CHECK(*std::max_element(t.begin(), t.end()) == near(1e-6 + 7e6 / 450e9));
+}
+
+TEST_CASE("SimGrid: zero bytes and data to self arrive") {
+  const auto t = on_simgrid(hopper(1), {{GpuId{0}, GpuId{1}, 0_B}, {GpuId{2}, GpuId{2}, 5_MB}});
+  CHECK(t.at(0) == near(1e-6));
+  CHECK(t.at(1) == 0);
+}
+
+TEST_CASE("SimGrid: timers at equal times fire in the order they were set") {
+  const auto order = in_child([] {
+    Cluster cluster = build_cluster(hopper(1));
+    const auto machine = make_simgrid_machine(cluster);
+    std::vector<double> out;
+    machine->at(2_us, [&] { out.push_back(3); });
+    for (int i = 0; i < 3; ++i) machine->at(1_us, [&, i] { out.push_back(i); });
+    machine->at(3_us, [&] { machine->stop(); });
+    machine->at(4_us, [&] { out.push_back(9); });
+    machine->run();
+    out.push_back(machine->now().value);
+    return out;
+  });
+  CHECK(order == std::vector<double>{0, 1, 2, 3, 3e-6});
+}
+
+TEST_CASE("SimGrid: a link at half bandwidth from the middle") {
+  const auto t = in_child([] {
+    Cluster cluster = build_cluster(hopper(1));
+    const auto machine = make_simgrid_machine(cluster);
+    std::vector<double> out;
+    machine->start({{GpuId{0}, GpuId{1}, 45_MB}},
+                   [&](std::span<const Seconds> finish) { out.push_back(finish[0].value); });
+    const LinkId link = *cluster.find_link("node0.gpu1.nvlink.down");
+    machine->at(51_us, [&] { machine->set_scale(link, 0.5); });
+    machine->run();
+    return out;
+  });
+  CHECK(t.at(0) == near(1e-6 + 50e-6 + 100e-6));
+}
+
+TEST_CASE("SimGrid: data on a link that dies goes on another way") {
+  const auto t = in_child([] {
+    Cluster cluster = build_cluster(hopper(2));
+    const auto machine = make_simgrid_machine(cluster);
+    std::vector<double> out;
+    machine->start({{GpuId{0}, GpuId{8}, 10_MB}},
+                   [&](std::span<const Seconds> finish) { out.push_back(finish[0].value); });
+    machine->at(100_us, [&] { machine->set_scale(*cluster.find_link("node0.nic0.up"), 0); });
+    machine->run();
+    return out;
+  });
+  CHECK(t.at(0) == near(4.5e-6 + 10e6 / 50e9));
+}
+
+TEST_CASE("SimGrid: losing the last way says what is cut off") {
+  ClusterOptions options = hopper(1);
+  options.fabric = "single_node";
+  CHECK_THROWS_WITH(in_child([&]() -> std::vector<double> {
+                      Cluster cluster = build_cluster(options);
+                      const auto machine = make_simgrid_machine(cluster);
+                      machine->start({{GpuId{0}, GpuId{1}, 10_MB}}, [](auto) {});
+                      machine->at(2_us, [&] {
+                        machine->set_scale(*cluster.find_link("node0.gpu0.nvlink.up"), 0);
+                      });
+                      machine->run();
+                      return {};
+                    }),
+                    Catch::Contains("node0.gpu0 cannot reach node0.gpu1"));
+}
+
+// SimGrid's own latencies with optim:Lazy end this at 105 us: when the latencies of several
+// flows expire together, the shared link carries 675 GB/s instead of 450.
+TEST_CASE("SimGrid: three flows of 22.5 MB through one link end at 155 us, not 105") {
+  ClusterOptions options = hopper(1);
+  options.node.nvlink_latency = 5_us;
+  const std::vector<Flow> flows = {{GpuId{1}, GpuId{0}, 22.5_MB},
+                                   {GpuId{2}, GpuId{0}, 22.5_MB},
+                                   {GpuId{3}, GpuId{0}, 22.5_MB}};
+  for (const Solver solver : {Solver::lazy, Solver::full}) {
+    for (const double end : on_simgrid(options, flows, solver)) CHECK(end == near(155e-6));
+  }
+}
+
+TEST_CASE("SimGrid: a load crosses its link alone and shares it with flows as one flow") {
+  const auto t = in_child([] {
+    Cluster cluster = build_cluster(hopper(1));
+    const auto machine = make_simgrid_machine(cluster);
+    std::vector<double> out(2);
+    machine->start({{GpuId{0}, GpuId{1}, 45_MB}},
+                   [&](std::span<const Seconds> finish) { out[0] = finish[0].value; });
+    machine->carry({{*cluster.find_link("node0.gpu1.nvlink.down"), 45_MB, 1_us}},
+                   [&](std::span<const Seconds> finish) { out[1] = finish[0].value; });
+    machine->run();
+    return out;
+  });
+  CHECK(t.at(0) == near(201e-6));
+  CHECK(t.at(1) == near(201e-6));
+}

@@ -1,0 +1,25 @@
+#include "tools/cli/command.hpp"
+
+namespace moesim {
+
+std::span<const Command> commands() {
+  static constexpr Command table[] = {
+      {"run", "simulate one scenario: latencies, utilization, balance",
+       "moesim run scenarios/quickstart.toml\n"
+       "moesim run scenarios/quickstart.toml --set placement.strategy=linear --seed 2\n"
+       "moesim run my.toml -o runs/my --check-slo --format json",
+       declare_run},
+      {"list", "what there is: models, systems, policies, profiles, metrics",
+       "moesim list models\nmoesim list placements", declare_list},
+      {"explain", "what a scenario key means, its unit, range and default",
+       "moesim explain placement.strategy\nmoesim explain serving\nmoesim explain --all",
+       declare_explain},
+      {"schema", "the JSON Schema of scenarios, for editors",
+       "moesim schema > moesim.schema.json", declare_schema},
+      {"completion", "a completion script for the shell",
+       "source <(moesim completion bash)\nsource <(moesim completion zsh)", declare_completion},
+  };
+  return table;
+}
+
+}  // namespace moesim

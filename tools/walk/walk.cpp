@@ -1,0 +1,52 @@
+#include "tools/walk/walk.hpp"
+
+#include "tools/walk/collect.hpp"
+
+namespace moesim {
+
+namespace {
+
+Deployment deployment_of(const Scenario& scenario, Cluster& cluster, const CostModel& costs) {
+  return {.model = scenario.model,
+          .cluster = cluster,
+          .costs = costs,
+          .serving = scenario.serving,
+          .placement = scenario.placement,
+          .router = scenario.router,
+          .traffic = scenario.traffic,
+          .requests = scenario.requests,
+          .seed = scenario.seed};
+}
+
+}  // namespace
+
+Walk::Walk(const Scenario& scenario, const MakeMachine& make_machine)
+    : scenario_(scenario),
+      cluster_(std::make_unique<Cluster>(build_cluster(scenario.cluster))),
+      costs_(std::make_unique<CostModel>(load_profile(scenario.calibration.profile))),
+      machine_(make_machine(*cluster_)),
+      simulation_(std::make_unique<Simulation>(deployment_of(scenario_, *cluster_, *costs_),
+                                               *machine_)) {}
+
+Walk::~Walk() = default;
+
+bool Walk::run(const Progress& progress) {
+  const double requests = std::max(1, scenario_.requests);
+  simulation_->run([&](std::int64_t ended, Seconds now) {
+    const bool go_on = progress(static_cast<double>(ended) / requests, now);
+    partial_ = partial_ || !go_on;
+    return go_on;
+  });
+  return !partial_;
+}
+
+Result Walk::result(const std::string& version) const {
+  Result result = collect_result(scenario_, *cluster_, *costs_, *simulation_);
+  result.version = version;
+  result.partial = partial_;
+  return result;
+}
+
+ReportSeries Walk::series() const { return collect_series(scenario_, *cluster_, *simulation_); }
+
+}  // namespace moesim

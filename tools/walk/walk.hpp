@@ -1,0 +1,55 @@
+// The walk of one scenario, a straight line of values:
+//
+//   scenario -> build_cluster -> load_profile -> place -> simulate -> collect -> write
+//
+// Every command that runs scenarios (run, compare, sweep, plan) walks here.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "calibrate/cost_model.hpp"
+#include "sim/machine/machine.hpp"
+#include "sim/scenario/scenario.hpp"
+#include "sim/serving/simulation.hpp"
+#include "tools/report/result.hpp"
+#include "tools/report/series.hpp"
+
+namespace moesim {
+
+// Makes the event engine for a cluster: SimGrid's (one run per process) or the analytic one.
+using MakeMachine = std::function<std::unique_ptr<Machine>(Cluster&)>;
+
+// Asked now and then while a run goes on; `share` of the requests has ended. Returns false to
+// end the run there.
+using Progress = std::function<bool(double share, Seconds simulated)>;
+
+class Walk {
+ public:
+  // Throws InputError where the scenario's parts do not fit together.
+  Walk(const Scenario& scenario, const MakeMachine& make_machine);
+  ~Walk();
+
+  // Simulates. False: `progress` ended it early, and the result is partial.
+  bool run(const Progress& progress);
+
+  [[nodiscard]] const Scenario& scenario() const { return scenario_; }
+  [[nodiscard]] const Cluster& cluster() const { return *cluster_; }
+  [[nodiscard]] const CostModel& costs() const { return *costs_; }
+  [[nodiscard]] const Simulation& simulation() const { return *simulation_; }
+
+  [[nodiscard]] Result result(const std::string& version) const;
+  [[nodiscard]] ReportSeries series() const;
+
+ private:
+  Scenario scenario_;
+  std::unique_ptr<Cluster> cluster_;
+  std::unique_ptr<CostModel> costs_;
+  std::unique_ptr<Machine> machine_;
+  std::unique_ptr<Simulation> simulation_;
+  bool partial_ = false;
+};
+
+}  // namespace moesim
