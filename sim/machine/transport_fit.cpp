@@ -48,7 +48,6 @@ Seconds overhead_of(const TransportCost& cost, int ranks, int domains,
   return std::max(Seconds{0}, cost.fixed + cost.per_doubling * std::log2(std::max(ranks, 1)) +
                                   cost.per_expert * experts_per_rank +
                                   (domains > 1 ? cost.network_fixed : Seconds{0}));
-});
 }
 
 Efficiency efficiency_of(const TransportCost& cost, Bytes row, int sms, Seconds local,
