@@ -140,10 +140,12 @@ void join(std::vector<Row>& rows, int layers, TraceLines& lines) {
 TokenTrace read_token_trace(const std::filesystem::path& path, const TraceShape& shape) {
   TraceLines lines(path);
   std::vector<Row> rows;
+  bool any = false;
   while (lines.next()) {
+    any = true;
     if (auto row = read_row(shape, lines)) rows.push_back(std::move(*row));
   }
-  if (rows.empty()) lines.fault(lines.number(), "no tokens", "one JSON object per line");
+  if (!any) lines.fault(lines.number(), "no tokens", "one JSON object per line");
   lines.finish();
 
   TokenTrace trace{.layers = shape.layers, .experts = shape.experts, .top_k = shape.top_k};
