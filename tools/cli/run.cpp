@@ -66,7 +66,7 @@ int run(const RunArguments& arguments) {
   write_results(folder, result, simulation.recorder(), &simulation.blame(),
                 &simulation.timeline());
   write_file(folder / "series.json", series_json(walk.series()));
-  print(format_result(result, parse_table_format(arguments.format), color_of(stdout)));
+  print(render_as(arguments.format, result, color_of(stdout)));
   say(fmt::format("Results are in {}\n", folder.string()));
   if (!whole) throw Interrupted{};
   if (arguments.check_slo && !result.summary.slo_met()) return kSloMissed;
