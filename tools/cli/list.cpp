@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <memory>
 
+#include "calibrate/profile.hpp"
+#include "calibrate/profiles.hpp"
 #include "sim/base/registry.hpp"
 #include "sim/base/units_text.hpp"
 #include "sim/machine/collective.hpp"
@@ -73,6 +75,22 @@ Rows systems() {
   return rows;
 }
 
+Rows profiles() {
+  Rows rows;
+  for (const std::string& name : shipped_profiles()) {
+    const auto profile = load_profile(name);
+    double best = 1;
+    for (const ExpertSection& s : profile->experts) {
+      if (s.shapes_left_out.all.points > 0) best = std::min(best, s.shapes_left_out.all.median);
+    }
+    rows.push_back({name, fmt::format("{} expert, {} GEMM, {} attention kernels; experts of an "
+                                      "unmeasured shape within {:.1f} % (median)",
+                                      profile->experts.size(), profile->gemms.size(),
+                                      profile->attention.size(), 100 * best)});
+  }
+  return rows;
+}
+
 Rows skews() {
   Rows rows;
   for (const RouterPreset& preset : router_presets()) {
@@ -94,6 +112,7 @@ Rows metrics() {
 // One line per kind.
 constexpr Kind kKinds[] = {
     {"models", "model presets: [model] preset", models},
+    {"profiles", "kernel profiles: [calibration] profile", profiles},
     {"systems", "cluster presets: [cluster] preset", systems},
     {"skews", "router presets: router.skew", skews},
     {"placements", "placement.strategy", [] { return rows_of(placement_strategies()); }},
