@@ -119,6 +119,7 @@ std::string impossible(const ExpertRow& row, const Device& device) {
     return fmt::format("{:.0f} Tflops/s, above the peak of {:.0f}",
                        work.flops / row.seconds / 1e12, flops / 1e12);
   }
+  if (row.distribution != "balanced" && row.distribution != "uniform") return "";
   // What the L2 cache holds from the run before need not come from memory.
   const double read = work.weight_bytes - device.l2_cache.value;
   if (read / row.seconds > device.memory_bandwidth.value) {

@@ -51,7 +51,8 @@ Features features_of(const ExpertPoint& point);
 std::vector<ExpertRow> read_expert_rows(const Table& table, const std::string& gpu);
 
 // Why a row cannot be true: it moves its weights above the memory's peak, or computes above the
-// tensor cores' peak. Empty where it can. Weights that fit the L2 cache may be faster.
+// tensor cores' peak. Empty where it can. Weights in the L2 cache are not counted; nor are
+// those of uneven rows, whose active experts are not known.
 std::string impossible(const ExpertRow& row, const Device& device);
 
 // Does the row's flag say that it measures what it claims?

@@ -14,7 +14,8 @@ namespace {
 // The most that one expert's inclusion may be: log(1 - pi) must stay finite.
 constexpr double kMostLoad = 0.98;
 
-// Popularity of an expert that is never chosen; not zero, so that its logarithm is finite.
+// Popularity of an expert that is never chosen; not zero, so that top_k experts can always
+// ring.
 constexpr double kDead = 1e-9;
 // Up to here the inclusion integral is cheap, and the closed form would be off by 1 %.
 constexpr int kFewExperts = 16;
@@ -84,12 +85,12 @@ Popularity::Popularity(const RouterPreset& preset, const RouterShape& shape, std
   draw_base(pressed, seed);
   const double class_sigma = classes_ > 1 ? preset.class_sigma * kept : 0;
   Stream classes(seed, "router.class");
-  for (float& c : class_) c = static_cast<float>(class_sigma * classes.normal());
+  for (float& c : class_) c = static_cast<float>(std::exp(class_sigma * classes.normal()));
   for (const std::string& name : domains) {
     // Named streams: adding a tenant leaves the others' tastes as they were.
     Stream stream(seed, "router.domain." + name);
     std::vector<double>& taste = domain_.emplace_back(shape.cells());
-    for (double& t : taste) t = preset.domain_sigma * kept * stream.normal();
+    for (double& t : taste) t = std::exp(preset.domain_sigma * kept * stream.normal());
   }
   match_loads();
 }
@@ -103,34 +104,32 @@ void Popularity::draw_base(const RouterPreset& preset, std::uint64_t seed) {
     const double sigma = sigma_of(preset, layer, shape_.layers);
     std::ranges::copy(draw_layer(preset, sigma, experts, stream), load.begin());
     scale_to_loads(load, shape_.top_k);
-    for (std::size_t e = 0; e < experts; ++e) base_[begin + e] = std::log(rate_of(load[e]));
+    for (std::size_t e = 0; e < experts; ++e) base_[begin + e] = rate_of(load[e]);
   }
 }
 
 void Popularity::match_loads() {
   const auto experts = static_cast<std::size_t>(shape_.experts);
   std::vector<double> pi(experts);
-  std::vector<std::vector<double>> tastes(1, std::vector<double>(shape_.cells(), 0.0));
+  std::vector<std::vector<double>> tastes(1, std::vector<double>(shape_.cells(), 1.0));
   tastes.swap(domain_);
-  marginal_.assign(std::max<std::size_t>(1, tastes.size()),
-                   std::vector<double>(shape_.cells()));
   for (int layer = 0; layer < shape_.layers; ++layer) {
     const auto begin = static_cast<std::size_t>(layer) * experts;
     const Thresholds thresholds = thresholds_of(layer, 0);
     for (int round = 0; round < 3; ++round) {
       average_inclusion(layer, 0, thresholds, pi);
       for (std::size_t e = 0; e < experts; ++e) {
-        base_[begin + e] += std::log(rate_of(load_[begin + e]) / rate_of(pi[e]));
+        base_[begin + e] *= rate_of(load_[begin + e]) / rate_of(pi[e]);
       }
     }
-    average_inclusion(layer, 0, thresholds, std::span(marginal_[0]).subspan(begin, experts));
   }
-  if (tastes.empty()) return;  // no domains: everyone is average
-  domain_.swap(tastes);
+  if (!tastes.empty()) domain_.swap(tastes);  // else: no domains, everyone is average
+  marginal_.assign(domain_.size(), std::vector<double>(shape_.cells()));
   for (int domain = 0; domain < domains(); ++domain) {
     auto& all = marginal_[static_cast<std::size_t>(domain)];
     for (int layer = 0; layer < shape_.layers; ++layer) {
       const auto begin = static_cast<std::size_t>(layer) * experts;
+      // Thresholds afresh: the first ones belong to the rates before matching.
       average_inclusion(layer, domain, thresholds_of(layer, domain),
                         std::span(all).subspan(begin, experts));
     }
@@ -146,7 +145,7 @@ void Popularity::rates(int layer, int token_class, int domain, std::span<double>
                                              static_cast<std::size_t>(token_class)) *
                                                 experts;
   for (std::size_t e = 0; e < experts; ++e) {
-    out[e] = std::exp(base[e] + taste[e] + static_cast<double>(preference[e]));
+    out[e] = base[e] * taste[e] * static_cast<double>(preference[e]);
   }
 }
 

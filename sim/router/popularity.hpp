@@ -12,8 +12,8 @@
 
 namespace moesim {
 
-// The static terms of theta = layer + class + domain, and the marginals they lead to.
-// Layers x experts values are stored layer by layer.
+// The static terms of theta = layer + class + domain, as rates exp(theta), and the marginals
+// they lead to. Layers x experts values are stored layer by layer.
 class Popularity {
  public:
   Popularity(const RouterPreset& preset, const RouterShape& shape, std::uint64_t seed,
@@ -41,9 +41,9 @@ class Popularity {
   std::uint64_t seed_;
   int classes_;
   std::vector<double> load_;                   // wanted pi: layers x experts
-  std::vector<double> base_;                   // log rate: layers x experts
-  std::vector<float> class_;                   // layers x classes x experts
-  std::vector<std::vector<double>> domain_;    // per domain: layers x experts
+  std::vector<double> base_;                   // rate: layers x experts
+  std::vector<float> class_;                   // factor: layers x classes x experts
+  std::vector<std::vector<double>> domain_;    // factor, per domain: layers x experts
   std::vector<std::vector<double>> marginal_;  // per domain: layers x experts
 };
 

@@ -145,6 +145,7 @@ RouterPreset resolve_router(const RouterOptions& options) {
   within("hot_factor", preset.hot_factor, 0, 1e6);
   within("dead_fraction", preset.dead_fraction, 0, 0.9);
   within("classes", preset.classes, 1, 1024);
+  within("expert_dropout", options.expert_dropout, 0, 0.9);
   within("balance_pressure", options.balance_pressure, 0, 1);
   faults.throw_if_errors();
   return preset;

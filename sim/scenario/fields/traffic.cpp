@@ -5,15 +5,14 @@ namespace moesim {
 
 namespace {
 
-const FieldTable& curve_fields() {
+const FieldTable& rate_point_fields() {
   using O = RatePoint;
   static const FieldTable fields{
-      "A corner of the curve that the arrival rate follows.",
+      "A corner of the piecewise-linear curve that multiplies the arrival rate.",
       "",
       {
-          field(MOESIM_KEY(at), "When, from the start or in the period").range(0),
-          field(MOESIM_KEY(times), "Factor on the rate; between corners it changes evenly")
-              .range(0),
+          field(MOESIM_KEY(at), "Time of the corner").range(0),
+          field(MOESIM_KEY(times), "Factor on the rate there").range(0),
       }};
   return fields;
 }
@@ -37,11 +36,11 @@ const FieldTable& arrival_fields() {
               .range(0),
           field(MOESIM_KEY(file), "trace: the file to replay"),
           field(MOESIM_KEY(speedup), "trace: 2 replays it in half the time").above(0),
-          field(MOESIM_KEY(period), "After this the curve repeats")
-              .range(0)
-              .unset("0: it does not repeat"),
-          tables(MOESIM_KEY(curve), "Ramps and days: corners of a factor on the rate",
-                 curve_fields()),
+          tables(MOESIM_KEY(curve), "Corners of a curve that multiplies the rate",
+                 rate_point_fields()),
+          field(MOESIM_KEY(period), "After this time the curve repeats (a day: \"24 h\")")
+              .above(0)
+              .unset("it does not repeat"),
       }};
   return fields;
 }
@@ -64,7 +63,7 @@ const FieldTable& length_fields() {
               .range(0, 1),
           field(MOESIM_KEY(min), "Shortest").range(1, 1e7),
           field(MOESIM_KEY(max), "Longest").range(1, 1e7),
-          field(MOESIM_KEY(file), "empirical: a CSV of length,weight; trace: a trace"),
+          field(MOESIM_KEY(file), "empirical: a CSV of length,weight"),
       }};
   return fields;
 }
@@ -92,10 +91,9 @@ const FieldTable& tenant_fields() {
           field(MOESIM_KEY(share), "Of the arrival rate; the shares are normalised").range(0),
           field(MOESIM_KEY(domain), "Kind of text; tenants of one domain share expert tastes"),
           field(MOESIM_KEY(priority), "The larger goes first").range(-1000, 1000),
-          field(MOESIM_KEY(prefixes), "Distinct shared beginnings of its prompts")
-              .range(1, 1 << 30),
+          field(MOESIM_KEY(prefixes), "Distinct shared beginnings of its prompts").range(1),
           table(MOESIM_KEY(surge), "A while in which it sends more", surge_fields()),
-          tables(MOESIM_KEY(surges), "Further surges; where they overlap they multiply",
+          tables(MOESIM_KEY(surges), "Further ones; where they overlap they multiply",
                  surge_fields()),
           table(MOESIM_KEY(input_tokens), "Its own prompt lengths", length_fields()),
           table(MOESIM_KEY(output_tokens), "Its own answer lengths", length_fields()),
@@ -115,7 +113,7 @@ const FieldTable& traffic_fields() {
           table(MOESIM_KEY(input_tokens), "Prompt lengths", length_fields()),
           table(MOESIM_KEY(output_tokens), "Answer lengths", length_fields()),
           field(MOESIM_KEY(length_correlation),
-                "Between prompt and answer length: of their normal scores (Gaussian copula)")
+                "Of the normal scores of prompt and answer length")
               .range(-1, 1),
           tables("tenant", &O::tenants, "Someone who sends requests", tenant_fields()),
       }};
