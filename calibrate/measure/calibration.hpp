@@ -13,7 +13,7 @@
 
 namespace moesim {
 
-struct CalibrationOptions {
+struct MeasureOptions {
   std::string backend = "cuda";  // or "cpu": a demonstration
   int gpu = 0;
   Seconds budget{180};
@@ -25,7 +25,7 @@ struct CalibrationOptions {
 inline constexpr Seconds kQuickBudget{30};
 
 // "cuda" or "cpu"; InputError for another. WorldError says what is missing.
-std::unique_ptr<MeasuredDevice> open_device(const CalibrationOptions& options);
+std::unique_ptr<MeasuredDevice> open_device(const MeasureOptions& options);
 
 struct Calibration {
   DeviceFacts facts;
@@ -35,7 +35,7 @@ struct Calibration {
 };
 
 // `models` is the folder of model files. The clock is the machine's own.
-Calibration calibrate_device(MeasuredDevice& device, const CalibrationOptions& options,
+Calibration calibrate_device(MeasuredDevice& device, const MeasureOptions& options,
                              const std::filesystem::path& models,
                              const std::function<void(std::size_t done, std::size_t expected,
                                                       Seconds left, const Job&)>& progress,

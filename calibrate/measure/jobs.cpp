@@ -14,9 +14,9 @@ using Sizes = std::vector<std::int64_t>;
 
 // 12 x 4 x 4: from a single decode row to a full prefill chunk; widths of projections and
 // experts of models in use.
-const Sizes kRows{1, 2, 8, 16, 64, 128, 256, 512, 1024, 2048, 4096, 16384};
-const Sizes kWidths{1024, 4096, 7168, 18432};
-const Sizes kDepths{512, 2048, 7168, 16384};
+const Sizes kRows{1, 4, 8, 16, 64, 128, 256, 512, 1024, 2048, 4096, 16384};
+const Sizes kWidths{1024, 4096, 8192, 16384};
+const Sizes kDepths{512, 2048, 8192, 16384};
 // Where tiles end: both sides of each step.
 const Sizes kSteps{64, 128, 256, 512, 1024};
 constexpr int kHoldouts = 48;
@@ -90,7 +90,7 @@ void gemm_jobs(Builder& to, std::uint64_t seed) {
     Stream stream(seed, "gemm hold-outs", static_cast<std::uint64_t>(dtype));
     for (int i = 0; i < kHoldouts;) {
       const auto m = log_uniform(stream, 1, 16384, 1);
-      const auto n = log_uniform(stream, 1024, 18432, 128);
+      const auto n = log_uniform(stream, 1024, 16384, 128);
       const auto k = log_uniform(stream, 512, 16384, 128);
       if (on(kRows, m) || on(kWidths, n) || on(kDepths, k)) continue;
       to.add(gemm(dtype, m, n, k), Purpose::holdout, 1);
@@ -98,8 +98,8 @@ void gemm_jobs(Builder& to, std::uint64_t seed) {
     }
     for (const auto m : kSteps) {
       for (const auto rows : {m, m + 1}) {
-        to.add(gemm(dtype, rows, 4096, 7168), Purpose::step, 1);
-        to.add(gemm(dtype, rows, 7168, 2048), Purpose::step, 2);
+        to.add(gemm(dtype, rows, 4096, 8192), Purpose::step, 1);
+        to.add(gemm(dtype, rows, 8192, 2048), Purpose::step, 2);
       }
     }
   }

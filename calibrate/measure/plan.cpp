@@ -7,7 +7,7 @@
 namespace moesim {
 namespace {
 
-constexpr Seconds kMostPerJob{3};
+constexpr Seconds kMostPerJob{3}, kMostPerDemonstration{0.5};
 
 template <class T>
 void shuffle(std::vector<T>& list, std::size_t first, std::size_t last, Stream& stream) {
@@ -47,7 +47,8 @@ Plan make_plan(const DeviceFacts& facts, const PlanOptions& options) {
   Plan plan{all_jobs(facts, options), 0};
   for (Job& job : plan.jobs) job.estimate = estimate_job(job, facts);
   // One operation is never worth more than a few others: large ones suit large devices only.
-  std::erase_if(plan.jobs, [](const Job& job) { return job.estimate > kMostPerJob; });
+  const Seconds most = facts.demonstration ? kMostPerDemonstration : kMostPerJob;
+  std::erase_if(plan.jobs, [most](const Job& job) { return job.estimate > most; });
   Stream stream(options.seed, "measurement order");
   order_by_importance(plan.jobs, stream);
   Seconds spent{0};

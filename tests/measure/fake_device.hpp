@@ -1,5 +1,6 @@
 // A device whose latency law is known: t = launch + max(bytes / bandwidth, flops / rate), with
-// multiplicative lognormal noise, and a clock of its own that sampling advances.
+// multiplicative lognormal noise, and a clock of its own that sampling advances. Uneven experts
+// cost 7 % more.
 #pragma once
 
 #include <cmath>
@@ -31,7 +32,8 @@ class FakeDevice final : public MeasuredDevice {
   [[nodiscard]] static Seconds law(const Operation& op) {
     const double memory = bytes_of(op).value / 4e12;
     const double compute = flops_of(op).value / 600e12;
-    return Seconds{4e-6 + std::max(memory, compute)};
+    const bool uneven = op.kind == OpKind::experts && op.pattern != Pattern::uniform;
+    return Seconds{(4e-6 + std::max(memory, compute)) * (uneven ? kUneven : 1)};
   }
 
   [[nodiscard]] const DeviceFacts& facts() const override { return facts_; }
@@ -42,7 +44,9 @@ class FakeDevice final : public MeasuredDevice {
     ++prepared;
     return std::nullopt;
   }
-  [[nodiscard]] std::string kernel() const override { return "fake_kernel"; }
+  [[nodiscard]] std::string kernel() const override {
+    return op_.kind == OpKind::experts ? "fake_" + std::string(to_text(op_.backend)) : "fake";
+  }
   std::vector<Seconds> sample(int count) override {
     std::vector<Seconds> times;
     for (int i = 0; i < count; ++i) {
@@ -66,6 +70,7 @@ class FakeDevice final : public MeasuredDevice {
     return [this] { return now; };
   }
 
+  static constexpr double kUneven = 1.07;
   DeviceFacts facts_;
   Seconds now{0};
   Seconds setup{0.01};

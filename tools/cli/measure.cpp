@@ -1,26 +1,31 @@
 #include "tools/cli/measure.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <memory>
 
+#include "calibrate/devices.hpp"
+#include "calibrate/fit.hpp"
 #include "calibrate/measure/calibration.hpp"
+#include "calibrate/profile_io.hpp"
 #include "calibrate/profiles.hpp"
+#include "calibrate/show.hpp"
 #include "sim/base/diagnostics.hpp"
 #include "sim/base/errors.hpp"
 #include "sim/base/files.hpp"
 #include "sim/base/units_text.hpp"
+#include "tools/cli/terminal.hpp"
 
 namespace moesim {
 
 namespace {
 
 struct MeasureArguments {
-  CalibrationOptions options;
+  MeasureOptions options;
   std::string budget = "3 min";
   bool quick = false;
   bool verify = false;
@@ -40,7 +45,7 @@ void stop_on_interrupt() {
 // One line, redrawn, on a terminal only.
 class Progress {
  public:
-  Progress() : enabled_(::isatty(STDERR_FILENO) != 0) {}
+  Progress() : enabled_(is_terminal(stderr)) {}
   ~Progress() {
     if (drawn_) fmt::print(stderr, "\r\033[K");
   }
@@ -85,7 +90,7 @@ Seconds budget_of(const MeasureArguments& a) {
   throw WorldError(text);
 }
 
-std::unique_ptr<MeasuredDevice> device_of(const CalibrationOptions& options) {
+std::unique_ptr<MeasuredDevice> device_of(const MeasureOptions& options) {
   try {
     return open_device(options);
   } catch (const WorldError& e) {
@@ -95,13 +100,43 @@ std::unique_ptr<MeasuredDevice> device_of(const CalibrationOptions& options) {
 
 int verify(MeasuredDevice& device) {
   const auto results = verify_all(device);
-  fmt::print("{}", verification_report(results));
+  print(verification_report(results));
   const bool wrong =
       std::any_of(results.begin(), results.end(), [](const Verified& v) { return v.wrong(); });
   return wrong ? kFailed : kDone;
 }
 
-int measure_and_write(MeasuredDevice& device, const CalibrationOptions& options) {
+// The raw tables that `calibrate fit` knows, as a profile beside them; where the GPU has no
+// datasheet here, a line says so and the raw points stand alone.
+void fit_and_write(const Calibration& calibration, const std::filesystem::path& folder) {
+  const DeviceFacts& facts = calibration.facts;
+  if (!find_device(facts.system)) {
+    say(fmt::format(
+        "no datasheet is known for '{}': the raw points are kept, no profile is fitted\n",
+        facts.system));
+    return;
+  }
+  const auto fits = [](const std::filesystem::path& file) {
+    const std::string name = file.filename().string();
+    return name.starts_with("gemm_") || name.starts_with("moe_") ||
+           name.starts_with("generation_attention_") || name.starts_with("memory_kernels_");
+  };
+  std::vector<std::filesystem::path> tables;
+  std::copy_if(calibration.files.begin(), calibration.files.end(), std::back_inserter(tables),
+               fits);
+  Fit result = fit_profile(tables, {facts.system, "moesim", Provenance::measured});
+  if (facts.demonstration) {
+    result.profile.notes.push_back(
+        "demonstration: measured on a processor; no cluster of GPUs may use it");
+  }
+  for (const RejectedRow& row : result.rejected) {
+    say(fmt::format("{}:{}: rejected: {}\n", row.place.file, row.place.line, row.reason));
+  }
+  write_profile(folder / "profile.toml", result.profile);
+  print(show_profile(result.profile));
+}
+
+int measure_and_write(MeasuredDevice& device, const MeasureOptions& options) {
   stop_on_interrupt();
   Calibration calibration;
   {
@@ -113,11 +148,11 @@ int measure_and_write(MeasuredDevice& device, const CalibrationOptions& options)
         },
         [] { return asked_to_stop != 0; });
   }
-  fmt::print(stderr, "{}", calibration_report(calibration));
+  say(calibration_report(calibration));
   for (const Verified& v : calibration.verified) {
-    if (v.wrong()) fmt::print(stderr, "{}", verification_report({v}));
+    if (v.wrong()) say(verification_report({v}));
   }
-  for (const auto& file : calibration.files) fmt::print("{}\n", file.string());
+  if (!calibration.files.empty()) fit_and_write(calibration, options.output);
   if (calibration.measurement.interrupted) return kInterrupted;
   return calibration.measurement.failure.empty() && !calibration.files.empty() ? kDone
                                                                                : kFailed;

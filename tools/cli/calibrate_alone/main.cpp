@@ -6,12 +6,12 @@
 
 #include "sim/base/diagnostics.hpp"
 #include "sim/base/errors.hpp"
-#include "tools/cli/measure.hpp"
+#include "tools/cli/command.hpp"
 
 int main(int argc, char** argv) {
   using namespace moesim;
   CLI::App app{"Times kernels and collectives on this machine's GPU.", "moesim-calibrate"};
-  const Action action = declare_measure(app);
+  const Action action = declare_calibrate(app);
   try {
     app.parse(argc, argv);
     return action();
