@@ -63,8 +63,8 @@ std::vector<SkewPoint> fit_skew(const ExpertSection& section,
   std::size_t fewest = kFewestDrawn;
   for (const ExpertRow& row : rows) {
     const auto load = load_of(row);
-    if (!load || row.gated != section.gated ||
-        row.key.kernel != section.key.kernel || row.key.dtype != section.key.dtype) {
+    if (!load || row.gated != section.gated || row.key.kernel != section.key.kernel ||
+        row.key.dtype != section.key.dtype) {
       continue;
     }
     const ExpertShapeCurve shape = shape_of(row);
@@ -72,8 +72,8 @@ std::vector<SkewPoint> fit_skew(const ExpertSection& section,
     if (row.parallel > 1) {
       // The most loaded rank is timed.
       if (!curves.empty()) continue;  // a section with plain lanes is judged by them
-      const RankLoad rank = power_law_rank_load(row.tokens, row.top_k, row.experts, row.parallel,
-                                                exponent_of(row.distribution));
+      const RankLoad rank = power_law_rank_load(row.tokens, row.top_k, row.experts,
+                                                row.parallel, exponent_of(row.distribution));
       uneven.assignments = rank.assignments;
       uneven.active = rank.active;
       add(rank.assignments / rank.active, rank.most_loaded, row.seconds, model.predict(uneven));

@@ -51,8 +51,7 @@ std::unique_ptr<MeasuredDevice> open_device(const MeasureOptions& options) {
 }
 
 Calibration calibrate_device(
-    MeasuredDevice& device, const MeasureOptions& options,
-    const std::filesystem::path& models,
+    MeasuredDevice& device, const MeasureOptions& options, const std::filesystem::path& models,
     const std::function<void(std::size_t, std::size_t, Seconds, const Job&)>& progress,
     const std::function<bool()>& interrupted) {
   PlanOptions wanted;

@@ -105,7 +105,7 @@ void gemm_jobs(Builder& to, std::uint64_t seed) {
   }
 }
 
-Operation experts(ExpertsOnGpu shape, std::int64_t tokens, Pattern pattern, Dtype dtype,
+Operation experts(ExpertsOnGpu shape, std::int64_t tokens, ExchangePattern pattern, Dtype dtype,
                   ExpertBackend backend) {
   Operation op;
   op.kind = OpKind::experts;
@@ -123,9 +123,10 @@ Operation experts(ExpertsOnGpu shape, std::int64_t tokens, Pattern pattern, Dtyp
 void expert_curve(Builder& to, ExpertsOnGpu shape, Dtype dtype, ExpertBackend backend,
                   Purpose purpose, int tier) {
   for (std::size_t i = 0; i < kTokens.size(); ++i) {
-    to.add(experts(shape, kTokens[i], Pattern::uniform, dtype, backend), purpose, tier);
+    to.add(experts(shape, kTokens[i], ExchangePattern::uniform, dtype, backend), purpose, tier);
     if (i % 2 == 1) {
-      const Pattern skew = i % 4 == 1 ? Pattern::zipf : Pattern::one_hot;
+      const ExchangePattern skew =
+          i % 4 == 1 ? ExchangePattern::zipf : ExchangePattern::one_hot;
       to.add(experts(shape, kTokens[i], skew, dtype, backend), purpose, tier);
     }
   }
@@ -210,9 +211,9 @@ void memory_jobs(Builder& to) {
 // With one GPU: what one rank's library call costs, and nothing about links.
 void all_to_all_jobs(Builder& to) {
   const std::int64_t ranks = std::max(1, to.facts.gpus);
-  for (const Pattern pattern :
-       {Pattern::uniform, Pattern::incast, Pattern::pairs, Pattern::skewed}) {
-    if (ranks == 1 && pattern != Pattern::uniform) continue;
+  for (const ExchangePattern pattern : {ExchangePattern::uniform, ExchangePattern::incast,
+                                        ExchangePattern::pairs, ExchangePattern::skewed}) {
+    if (ranks == 1 && pattern != ExchangePattern::uniform) continue;
     for (std::int64_t bytes = 1 << 10; bytes <= (std::int64_t{512} << 20); bytes *= 2) {
       Operation op;
       op.kind = OpKind::all_to_all;
@@ -232,7 +233,8 @@ void energy_jobs(Builder& to) {
   copy.kind = OpKind::copy, copy.bytes = std::int64_t{1} << 30;
   to.add(copy, Purpose::energy, 3);
   to.add(attention(kHeads[0], 128, 4096, Dtype::bf16), Purpose::energy, 3);
-  to.add(experts(kExperts[1], 256, Pattern::uniform, Dtype::bf16, ExpertBackend::multi_stream),
+  to.add(experts(kExperts[1], 256, ExchangePattern::uniform, Dtype::bf16,
+                 ExpertBackend::multi_stream),
          Purpose::energy, 3);
 }
 

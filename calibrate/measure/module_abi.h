@@ -13,7 +13,7 @@ extern "C" {
 #define MOESIM_MODULE_ABI 1
 #define MOESIM_MODULE_ENTRY "moesim_module_entry"
 
-// Equal to OpKind, Dtype, ExpertBackend and Pattern (held to that in module_device.cpp).
+// Equal to OpKind, Dtype, ExpertBackend and ExchangePattern (held to that in module_device.cpp).
 enum {
   MOESIM_GEMM = 0,
   MOESIM_EXPERTS = 1,

@@ -35,10 +35,10 @@ static_assert(static_cast<int>(ExpertBackend::strided_batch) == MOESIM_STRIDED_B
 static_assert(static_cast<int>(ExpertBackend::multi_stream) == MOESIM_MULTI_STREAM);
 static_assert(static_cast<int>(ExpertBackend::grouped_batched) == MOESIM_GROUPED_BATCHED);
 static_assert(static_cast<int>(ExpertBackend::lt_grouped) == MOESIM_LT_GROUPED);
-static_assert(static_cast<int>(Pattern::uniform) == MOESIM_UNIFORM);
-static_assert(static_cast<int>(Pattern::incast) == MOESIM_INCAST);
-static_assert(static_cast<int>(Pattern::pairs) == MOESIM_PAIRS);
-static_assert(static_cast<int>(Pattern::skewed) == MOESIM_SKEWED);
+static_assert(static_cast<int>(ExchangePattern::uniform) == MOESIM_UNIFORM);
+static_assert(static_cast<int>(ExchangePattern::incast) == MOESIM_INCAST);
+static_assert(static_cast<int>(ExchangePattern::pairs) == MOESIM_PAIRS);
+static_assert(static_cast<int>(ExchangePattern::skewed) == MOESIM_SKEWED);
 
 moesim_op to_abi(const Operation& op) {
   moesim_op out{};

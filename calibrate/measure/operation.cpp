@@ -56,7 +56,9 @@ std::vector<std::int64_t> zipf_counts(std::int64_t tokens, std::int64_t experts,
 
 std::string_view to_text(OpKind kind) { return kKinds[static_cast<int>(kind)]; }
 std::string_view to_text(ExpertBackend backend) { return kBackends[static_cast<int>(backend)]; }
-std::string_view to_text(Pattern pattern) { return kPatterns[static_cast<int>(pattern)]; }
+std::string_view to_text(ExchangePattern pattern) {
+  return kPatterns[static_cast<int>(pattern)];
+}
 
 std::string to_text(const Operation& op) {
   const std::string head = fmt::format("{} {}", to_text(op.kind), to_text(op.dtype));
@@ -140,14 +142,14 @@ Bytes bytes_of(const Operation& op) {
   return Bytes{0};
 }
 
-std::vector<std::int64_t> expert_counts(Pattern pattern, std::int64_t tokens,
+std::vector<std::int64_t> expert_counts(ExchangePattern pattern, std::int64_t tokens,
                                         std::int64_t experts, std::int64_t top_k) {
   MOESIM_LAW(experts >= top_k && top_k > 0 && tokens >= 0, "top_k experts of those there are");
   const std::int64_t total = tokens * top_k;
   std::vector<std::int64_t> counts(static_cast<std::size_t>(experts), 0);
-  if (pattern == Pattern::zipf) {
+  if (pattern == ExchangePattern::zipf) {
     counts = zipf_counts(tokens, experts, total);
-  } else if (pattern == Pattern::one_hot && experts > 1) {
+  } else if (pattern == ExchangePattern::one_hot && experts > 1) {
     counts[0] = tokens;
     spread_evenly(counts, 1, total - tokens, tokens);
   } else {

@@ -37,17 +37,24 @@ enum class ExpertBackend {
 };
 
 // Of tokens over experts, or of bytes over destinations.
-enum class Pattern { uniform = 0, zipf = 1, one_hot = 2, incast = 3, pairs = 4, skewed = 5 };
+enum class ExchangePattern {
+  uniform = 0,
+  zipf = 1,
+  one_hot = 2,
+  incast = 3,
+  pairs = 4,
+  skewed = 5
+};
 
 std::string_view to_text(OpKind kind);
 std::string_view to_text(ExpertBackend backend);
-std::string_view to_text(Pattern pattern);
+std::string_view to_text(ExchangePattern pattern);
 
 struct Operation {
   OpKind kind = OpKind::gemm;
   Dtype dtype = Dtype::bf16;
   ExpertBackend backend = ExpertBackend::multi_stream;
-  Pattern pattern = Pattern::uniform;
+  ExchangePattern pattern = ExchangePattern::uniform;
   std::int64_t m = 0, n = 0, k = 0;
   std::int64_t tokens = 0, hidden = 0, intermediate = 0, experts = 0, top_k = 0;
   std::int64_t batch = 0, kv_tokens = 0, heads = 0, kv_heads = 0, head_dim = 0;
@@ -69,7 +76,7 @@ Bytes bytes_of(const Operation& op);
 // tokens * top_k assignments over `experts`, no expert with more than `tokens` of them.
 // uniform: as even as can be; zipf: proportional to 1 / rank; one_hot: one expert takes every
 // token, the others share the rest evenly.
-std::vector<std::int64_t> expert_counts(Pattern pattern, std::int64_t tokens,
+std::vector<std::int64_t> expert_counts(ExchangePattern pattern, std::int64_t tokens,
                                         std::int64_t experts, std::int64_t top_k);
 
 std::int64_t active_experts(const Operation& op);

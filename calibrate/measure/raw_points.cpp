@@ -21,9 +21,9 @@ std::string ms(double seconds) { return number_text(seconds * 1e3); }
 std::string_view dtype_name(Dtype dtype) {
   return dtype == Dtype::bf16 ? "bfloat16" : to_text(dtype);
 }
-std::string_view distribution_name(Pattern pattern) {
-  if (pattern == Pattern::uniform) return "balanced";
-  return pattern == Pattern::zipf ? "zipf_1.0" : "one_hot";
+std::string_view distribution_name(ExchangePattern pattern) {
+  if (pattern == ExchangePattern::uniform) return "balanced";
+  return pattern == ExchangePattern::zipf ? "zipf_1.0" : "one_hot";
 }
 
 // Clocks and temperature as they were after the point; throttle reasons of both ends.

@@ -37,7 +37,8 @@ void add_gemms(Operations& to, Operation op) {
 void add_experts(Operations& to, Operation op) {
   op.hidden = 256, op.intermediate = 384, op.experts = 8, op.top_k = 2;
   for (const std::int64_t tokens : {1, 37}) {
-    for (const Pattern pattern : {Pattern::uniform, Pattern::zipf, Pattern::one_hot}) {
+    for (const ExchangePattern pattern :
+         {ExchangePattern::uniform, ExchangePattern::zipf, ExchangePattern::one_hot}) {
       op.tokens = tokens, op.pattern = pattern;
       op.counts = expert_counts(pattern, tokens, op.experts, op.top_k);
       to.push_back(op);
@@ -88,10 +89,11 @@ Operations verification_operations(const DeviceFacts& facts) {
         add_rows(list, op);
         break;
       case OpKind::all_to_all:
-        for (const Pattern pattern :
-             {Pattern::uniform, Pattern::incast, Pattern::pairs, Pattern::skewed}) {
+        for (const ExchangePattern pattern :
+             {ExchangePattern::uniform, ExchangePattern::incast, ExchangePattern::pairs,
+              ExchangePattern::skewed}) {
           op.pattern = pattern, op.bytes = 1 << 16;
-          if (op.ranks > 1 || pattern == Pattern::uniform) list.push_back(op);
+          if (op.ranks > 1 || pattern == ExchangePattern::uniform) list.push_back(op);
         }
         break;
       case OpKind::read:

@@ -32,7 +32,7 @@ class FakeDevice final : public MeasuredDevice {
   [[nodiscard]] static Seconds law(const Operation& op) {
     const double memory = bytes_of(op).value / 4e12;
     const double compute = flops_of(op).value / 600e12;
-    const bool uneven = op.kind == OpKind::experts && op.pattern != Pattern::uniform;
+    const bool uneven = op.kind == OpKind::experts && op.pattern != ExchangePattern::uniform;
     return Seconds{(4e-6 + std::max(memory, compute)) * (uneven ? kUneven : 1)};
   }
 

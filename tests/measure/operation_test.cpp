@@ -14,7 +14,8 @@ TEST_CASE("every pattern gives out tokens x top_k assignments, no expert more th
     const auto top_k =
         *rc::gen::inRange<std::int64_t>(1, std::min<std::int64_t>(experts, 12) + 1);
     const auto tokens = *rc::gen::inRange<std::int64_t>(0, 3000);
-    for (const Pattern pattern : {Pattern::uniform, Pattern::zipf, Pattern::one_hot}) {
+    for (const ExchangePattern pattern :
+         {ExchangePattern::uniform, ExchangePattern::zipf, ExchangePattern::one_hot}) {
       const auto counts = expert_counts(pattern, tokens, experts, top_k);
       RC_ASSERT(std::accumulate(counts.begin(), counts.end(), std::int64_t{0}) ==
                 tokens * top_k);
@@ -24,9 +25,11 @@ TEST_CASE("every pattern gives out tokens x top_k assignments, no expert more th
 }
 
 TEST_CASE("uniform counts differ by one at most, one-hot fills its expert, zipf falls") {
-  CHECK(expert_counts(Pattern::uniform, 3, 4, 2) == std::vector<std::int64_t>{2, 2, 1, 1});
-  CHECK(expert_counts(Pattern::one_hot, 4, 5, 2) == std::vector<std::int64_t>{4, 1, 1, 1, 1});
-  const auto zipf = expert_counts(Pattern::zipf, 4096, 64, 8);
+  CHECK(expert_counts(ExchangePattern::uniform, 3, 4, 2) ==
+        std::vector<std::int64_t>{2, 2, 1, 1});
+  CHECK(expert_counts(ExchangePattern::one_hot, 4, 5, 2) ==
+        std::vector<std::int64_t>{4, 1, 1, 1, 1});
+  const auto zipf = expert_counts(ExchangePattern::zipf, 4096, 64, 8);
   CHECK(zipf.front() == 4096);  // 4096 * 8 / H(64) = 6907, capped by its tokens
   CHECK(std::is_sorted(zipf.rbegin(), zipf.rend()));
 }
@@ -43,7 +46,7 @@ TEST_CASE("experts read the weights of the active ones only") {
   Operation op;
   op.kind = OpKind::experts;
   op.tokens = 2, op.hidden = 1024, op.intermediate = 512, op.experts = 32, op.top_k = 4;
-  op.counts = expert_counts(Pattern::uniform, 2, 32, 4);
+  op.counts = expert_counts(ExchangePattern::uniform, 2, 32, 4);
   CHECK(active_experts(op) == 8);
   const double weights = 8 * 3 * 1024.0 * 512 * 2;
   const double activations = 4 * 8 * 1024.0 * 2;

@@ -52,7 +52,7 @@ TEST_CASE("a third of the expert points is skewed, for every back end") {
   for (const Job& j : all_jobs(device.facts(), {})) {
     if (j.op.kind != OpKind::experts || j.purpose != Purpose::fit) continue;
     auto& [skewed, all] = of[j.op.backend];
-    skewed += j.op.pattern != Pattern::uniform;
+    skewed += j.op.pattern != ExchangePattern::uniform;
     ++all;
   }
   CHECK(of.size() == 4);
