@@ -120,12 +120,6 @@ InstanceHooks Simulation::hooks_for(int id) {
   return hooks;
 }
 
-std::int64_t Simulation::moe_layer_evaluations() const {
-  std::int64_t sum = 0;
-  for (const auto& moe : moe_) sum += moe->totals().layer_steps;
-  return sum;
-}
-
 void Simulation::run(const Watch& watch) {
   watch_ = watch;
   if (source_->closed_loop()) {
@@ -211,7 +205,8 @@ void Simulation::step_ended(int id, const StepReport& report, Seconds begin, Sec
   timeline_->add(column(TimelineColumn::output_tokens), end, report.output_tokens);
   timeline_->sample(column(TimelineColumn::step_time), end, (end - begin).value);
   if (!moe_.empty()) {
-    timeline_->sample(column(TimelineColumn::balancedness), end, report.balancedness);
+    timeline_->sample(column(TimelineColumn::balancedness), end, report.balancedness,
+                      report.tokens);
   }
   if (watch_ && !watch_(ended_, end)) machine_.stop();
 }

@@ -140,7 +140,8 @@ void StepModel::add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds n
   parts.router = slowest([&](double tokens) { return costs_.router(part_ * tokens); });
   Seconds longest_wait{-1};
   Seconds longest_dispatch{-1};
-  double balance = 0;
+  double mean_tokens = 0;
+  double most_tokens = 0;
   int moe_layer_index = 0;
   for (int layer = 0; layer < model_.layers; ++layer) {
     const std::size_t kind = costs_.kind_of_layer()[static_cast<std::size_t>(layer)];
@@ -155,7 +156,8 @@ void StepModel::add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds n
     report.dispatch += parts.moe.dispatch / part_;
     report.combine += parts.moe.combine / part_;
     report.experts += parts.moe.slowest / part_;
-    balance += parts.moe.balancedness;
+    mean_tokens += parts.moe.mean_tokens;
+    most_tokens += parts.moe.most_tokens;
     if (const Seconds wait = parts.moe.slowest - parts.moe.mean; wait > longest_wait) {
       longest_wait = wait;
       report.straggler_layer = moe_layer_index;
@@ -168,7 +170,7 @@ void StepModel::add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds n
     }
     ++moe_layer_index;
   }
-  if (moe_layer_index > 0) report.balancedness = balance / moe_layer_index;
+  if (most_tokens > 0) report.balancedness = mean_tokens / most_tokens;
 }
 
 void StepModel::account_busy(std::span<const AttentionRank> ranks) {

@@ -29,7 +29,7 @@ struct StepReport {
   Seconds dispatch{0};  // as they ran, whether hidden or not; sums over the layers
   Seconds combine{0};
   Seconds experts{0};        // slowest rank, sum over the layers
-  double balancedness = 1;   // mean over the MoE layers
+  double balancedness = 1;   // mean / max tokens of the ranks, summed over the MoE layers
   int straggler_layer = -1;  // MoE layer with the longest wait for its slowest rank
   int straggler_rank = -1;
   int straggler_expert = -1;  // the one with the most tokens there
