@@ -33,7 +33,16 @@ void MoeStep::use(Placement placement) {
 
 void MoeStep::draw(int tokens, std::span<const double> share) {
   router_.counts({.tokens = tokens, .share = share}, counts_);
-  for (std::size_t i = 0; i < counts_.size(); ++i) totals_.tokens[i] += counts_[i];
+  const auto experts = static_cast<std::size_t>(router_.shape().experts);
+  const std::int64_t expected = static_cast<std::int64_t>(tokens) * router_.shape().top_k;
+  for (std::size_t first = 0; first < counts_.size(); first += experts) {
+    std::int64_t routed = 0;
+    for (std::size_t i = first; i < first + experts; ++i) {
+      totals_.tokens[i] += counts_[i];
+      routed += counts_[i];
+    }
+    MOESIM_LAW(routed == expected, "tokens routed = tokens x top_k");
+  }
 }
 
 MoeLayerTime MoeStep::layer(int layer, double part, std::span<const double> slowdown) {

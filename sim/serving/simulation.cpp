@@ -115,6 +115,7 @@ InstanceHooks Simulation::hooks_for(int id) {
   hooks.step = [this, id](const StepReport& report, Seconds begin, Seconds end) {
     step_ended(id, report, begin, end);
   };
+  hooks.admitted = [this](Seconds now) { note_queues(now); };
   hooks.finished = [this](RequestId, Seconds now) { request_done(now); };
   hooks.handed_over = [](const RankRequest&, Seconds) {};
   return hooks;
@@ -155,6 +156,7 @@ void Simulation::arrive(const Request& request) {
       candidates, {static_cast<std::uint64_t>(domain), request.prefix}, balance_state_);
   switch (instances_[pick]->submit(request, domain)) {
     case Instance::Verdict::accepted:
+      note_queues(now);
       return;
     case Instance::Verdict::shed:
       recorder_->shed(request.id, now);
@@ -171,6 +173,17 @@ void Simulation::request_done(Seconds now) {
   if (std::optional<Request> next = source_->next_after(now)) {
     machine_.at(next->arrival, [this, r = *next] { arrive(r); });
   }
+}
+
+void Simulation::note_queues(Seconds now) {
+  int waiting = 0;
+  int running = 0;
+  for (const auto& instance : instances_) {
+    waiting += instance->waiting();
+    running += instance->running();
+  }
+  timeline_->set(static_cast<int>(TimelineColumn::waiting), now, waiting);
+  timeline_->set(static_cast<int>(TimelineColumn::running), now, running);
 }
 
 void Simulation::step_ended(int id, const StepReport& report, Seconds begin, Seconds end) {
@@ -193,14 +206,7 @@ void Simulation::step_ended(int id, const StepReport& report, Seconds begin, Sec
     recorder_->sample(MetricId::expert_time, report.experts);
   }
   const auto column = [](TimelineColumn c) { return static_cast<int>(c); };
-  int waiting = 0;
-  int running = 0;
-  for (const auto& instance : instances_) {
-    waiting += instance->waiting();
-    running += instance->running();
-  }
-  timeline_->set(column(TimelineColumn::waiting), end, waiting);
-  timeline_->set(column(TimelineColumn::running), end, running);
+  note_queues(end);
   timeline_->add(column(TimelineColumn::input_tokens), end, report.prompt_tokens);
   timeline_->add(column(TimelineColumn::output_tokens), end, report.output_tokens);
   timeline_->sample(column(TimelineColumn::step_time), end, (end - begin).value);
