@@ -41,6 +41,15 @@ const FieldTable& router_fields() {
               .range(0, 10)
               .unset(preset_says),
           field(MOESIM_KEY(drift_time), "Correlation time of the drift").above(0),
+          field(MOESIM_KEY(hot_fraction), "Of each layer's experts, a hot set")
+              .range(0, 1)
+              .unset(preset_says),
+          field(MOESIM_KEY(hot_factor), "What the hot set's load is multiplied by")
+              .range(0, 1e6)
+              .unset(preset_says),
+          field(MOESIM_KEY(dead_fraction), "Of each layer's experts, never chosen")
+              .range(0, 0.99)
+              .unset(preset_says),
           field(MOESIM_KEY(step_jitter), "Std of the noise per step")
               .range(0, 10)
               .unset(preset_says),
