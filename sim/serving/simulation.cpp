@@ -71,7 +71,8 @@ void Simulation::build_experts(int id) {
   // Attention ranks of one GPU group see every token, so there is nothing to dispatch.
   const bool sends_tokens = parallel_.ep > 1 && parallel_.dp > 1;
   networks_.push_back(sends_tokens ? std::make_unique<MoeNetwork>(deployment_.cluster, ranks,
-                                                                  model, deployment_.serving)
+                                                                  model, deployment_.serving,
+                                                                  slots / parallel_.ep)
                                    : nullptr);
   const int nodes = sends_tokens ? networks_.back()->ranks().domains() : 1;
   auto moe = std::make_unique<MoeStep>(*routers_.back(), deployment_.placement.dispatch,
@@ -84,11 +85,12 @@ void Simulation::build_experts(int id) {
 std::unique_ptr<StepModel> Simulation::build_step_model(int id) {
   const auto i = static_cast<std::size_t>(id);
   const bool dense = deployment_.model.experts == 0;
-  const NodeSpec& node = deployment_.cluster.groups().front().node;
+  std::vector<GpuId> rank;
+  for (int g = 0; g < parallel_.tp; ++g) rank.emplace_back(id * parallel_.gpus + g);
   return std::make_unique<StepModel>(deployment_.model, parallel_, deployment_.serving,
                                      *layer_costs_, dense ? nullptr : moe_[i].get(),
-                                     dense ? nullptr : networks_[i].get(), node.nvlink_latency,
-                                     node.nvlink_bandwidth);
+                                     dense ? nullptr : networks_[i].get(),
+                                     RankGroup(deployment_.cluster, std::move(rank)));
 }
 
 std::vector<AttentionRank> Simulation::build_ranks(int id) const {

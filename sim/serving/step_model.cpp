@@ -7,15 +7,15 @@ namespace moesim {
 
 StepModel::StepModel(const ModelShape& model, const Parallelism& parallel,
                      const ServingOptions& options, const LayerCosts& costs, MoeStep* moe,
-                     MoeNetwork* network, Seconds tp_latency, BytesPerSecond tp_bandwidth)
+                     MoeNetwork* network, RankGroup rank)
     : model_(model),
       parallel_(parallel),
       options_(options),
       costs_(costs),
       moe_(moe),
       network_(network),
-      tp_latency_(tp_latency),
-      tp_bandwidth_(tp_bandwidth) {
+      rank_(std::move(rank)),
+      collectives_(rank_.cluster().gpu(GpuId{0}).name) {
   const auto gpus = static_cast<std::size_t>(parallel.gpus);
   const auto dp = static_cast<std::size_t>(parallel.dp);
   attention_busy_.resize(gpus);
@@ -46,13 +46,11 @@ Seconds StepModel::slowest(TimeOf time_of) const {
   return most;
 }
 
-// A ring all-reduce moves 2 (n - 1) / n of the bytes through each GPU's link (Patarasuk and
-// Yuan, "Bandwidth optimal all-reduce algorithms", 2009).
+// Of one bf16 row per token.
 Seconds StepModel::all_reduce(double tokens) const {
   if (parallel_.tp <= 1 || tokens == 0) return Seconds{0};
-  const double n = parallel_.tp;
-  const Bytes bytes{2.0 * (n - 1) / n * tokens * model_.hidden * 2.0};
-  return tp_latency_ + bytes / tp_bandwidth_;
+  return collectives_.time(GroupOp::all_reduce, rank_, Bytes{2.0 * tokens * model_.hidden})
+      .time;
 }
 
 void StepModel::measure_ranks(std::span<const AttentionRank> ranks) {
