@@ -38,24 +38,35 @@ std::vector<SkewPoint> fit_skew(const ExpertSection& section,
   }
   const ExpertModel model(section, device);
   std::map<int, std::vector<Sample>> bins;
+  const auto add = [&](double mean, double most, double measured, double expected) {
+    bins[static_cast<int>(std::log2(std::max(1.0, mean))) / 2].push_back(
+        {mean, most / mean, measured / expected});
+  };
   for (const ExpertRow& row : rows) {
     const double alpha = exponent_of(row.distribution);
-    if (std::isnan(alpha) || row.parallel != 1 || row.gated != section.gated ||
+    if (std::isnan(alpha) || row.gated != section.gated ||
         row.key.kernel != section.key.kernel || row.key.dtype != section.key.dtype) {
       continue;
     }
     const ExpertShapeCurve shape = shape_of(row);
+    ExpertPoint uneven = even_point(shape, row.tokens, row.seconds);
+    if (row.parallel > 1) {
+      // The most loaded rank is timed.
+      if (!curves.empty()) continue;  // a section with plain lanes is judged by them
+      const RankLoad load =
+          power_law_rank_load(row.tokens, row.top_k, row.experts, row.parallel, alpha);
+      uneven.assignments = load.assignments;
+      uneven.active = load.active;
+      add(load.assignments / load.active, load.most_loaded, row.seconds, model.predict(uneven));
+      continue;
+    }
     const auto curve = curves.find(id_of(shape));
     if (curve == curves.end()) continue;
     const UnevenLoad load = power_law_load(row.tokens, row.top_k, row.experts, alpha);
-    const ExpertPoint even = even_point(shape, row.tokens, row.seconds);
-    ExpertPoint uneven = even;
+    const double even = model.roofline(uneven);
     uneven.active = load.active;
-    const double expected =
-        interpolate(*curve->second, row.tokens) * model.roofline(uneven) / model.roofline(even);
-    const double mean = even.assignments / load.active;
-    bins[static_cast<int>(std::log2(mean)) / 2].push_back(
-        {mean, load.most_loaded / mean, row.seconds / expected});
+    add(uneven.assignments / load.active, load.most_loaded, row.seconds,
+        interpolate(*curve->second, row.tokens) * model.roofline(uneven) / even);
   }
   std::vector<SkewPoint> points;
   for (const auto& [bin, samples] : bins) {

@@ -24,13 +24,28 @@ RouterShape with_top_k(RouterShape shape, const RouterOptions& options) {
   return shape;
 }
 
+// Drawn from the preset, or fitted; a fit also says what the noise per step is, unless the
+// options do.
+Popularity popularity_of(const RouterOptions& options, const RouterShape& shape,
+                         std::uint64_t seed, const std::vector<std::string>& domains,
+                         RouterPreset& preset) {
+  if (!names_a_file(options.skew)) {
+    return {preset, shape, seed, domains, options.balance_pressure};
+  }
+  const FittedRouter fit = router_from_file(
+      options.skew, {.layers = shape.layers, .experts = shape.experts, .top_k = shape.top_k},
+      {.classes = options.classes, .seed = seed});
+  if (options.step_jitter < 0) preset.step_jitter = fit.step_jitter;
+  return {fit, shape, seed, domains, preset.domain_sigma, options.balance_pressure};
+}
+
 }  // namespace
 
 Router::Router(const RouterOptions& options, const RouterShape& shape, std::uint64_t seed,
                std::vector<std::string> domains)
     : shape_(with_top_k(shape, options)),
       preset_(resolve_router(options)),
-      popularity_(preset_, shape_, seed, domains, options.balance_pressure),
+      popularity_(popularity_of(options, shape_, seed, domains, preset_)),
       drift_time_(options.drift_time),
       capacity_factor_(options.capacity_factor),
       overflow_(parse_overflow(options.overflow)),
@@ -206,7 +221,7 @@ void Router::exact_counts(int layer, int tokens, double jitter, std::span<int> o
   const int classes = popularity_.classes();
   for (std::size_t d = 0; d < share_.size(); ++d) {
     for (int c = 0; c < classes; ++c) {
-      const double share = share_[d] / classes;
+      const double share = share_[d] * popularity_.class_share(c);
       const bool last = d + 1 == share_.size() && c + 1 == classes;
       const std::uint64_t n =
           last ? left : stream.binomial(left, std::min(1.0, share / share_left));
@@ -276,7 +291,7 @@ void Router::draw_tokens(int layer, int tokens, Stream& stream, TokenSample& out
   double until = 0.5;
   for (std::size_t d = 0; d < share_.size(); ++d) {
     for (int c = 0; c < classes; ++c) {
-      until += share_[d] / classes * tokens;
+      until += share_[d] * popularity_.class_share(c) * tokens;
       const bool last = d + 1 == share_.size() && c + 1 == classes;
       const std::size_t end = last ? n : std::min(n, static_cast<std::size_t>(until));
       if (token >= end) continue;

@@ -11,7 +11,7 @@
 //   choice(MOESIM_KEY(mode), "...", {{"none", Overlap::none}, ...})     an enum
 //   table(MOESIM_KEY(rebalance), "...", rebalance_fields())             a struct of its own
 //   table(MOESIM_KEY(input_tokens), "...", length_fields())             also a std::optional
-//   one tables("tenant", &O::tenants, "...", tenant_fields())               [[traffic.tenant]]
+//   tables("tenant", &O::tenants, "...", tenant_fields())               [[traffic.tenant]]
 // A text key may name its choices (`.one_of(function)`: a registry's names) or suggest them
 // (`.suggest(function)`: anything else is taken too, such as a path), and may take numbers
 // (`.or_number()`). The default is what the member has in a default-constructed Scenario.
