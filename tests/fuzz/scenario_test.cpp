@@ -67,7 +67,7 @@ std::string mutate(std::string text, const std::vector<std::string>& others, Str
 TEST_CASE("damaged scenarios are refused or read, never a crash") {
   const auto texts = seeds();
   int accepted = 0;
-  for (std::uint64_t seed = 0; seed < 4000; ++seed) {
+  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
     Stream stream(seed, "damage");
     const std::string text = mutate(texts[stream.below(texts.size())], texts, stream);
     CAPTURE(seed);
@@ -75,14 +75,14 @@ TEST_CASE("damaged scenarios are refused or read, never a crash") {
     CHECK_NOTHROW(sound = feed(text));
     accepted += sound ? 1 : 0;
   }
-  CHECK(accepted < 4000);
+  CHECK(accepted < 2000);
 }
 
 TEST_CASE("any value for any key through --set is refused or read, never a crash") {
   const std::string start = read_file(MOESIM_SOURCE "/scenarios/quickstart.toml");
   const auto keys = all_keys();
   int accepted = 0;
-  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
     Stream stream(seed, "any --set");
     std::string set = keys[stream.below(keys.size())];
     if (const auto at = set.find("[]"); at != std::string::npos) set.insert(at + 1, "0");
@@ -116,5 +116,5 @@ TEST_CASE("any value for any key through --set is refused or read, never a crash
     CHECK_NOTHROW(sound = feed(start, {set}));
     accepted += sound ? 1 : 0;
   }
-  CHECK(accepted > 100);
+  CHECK(accepted > 50);
 }
