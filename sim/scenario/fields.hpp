@@ -79,11 +79,13 @@ struct Field {
   std::function<std::size_t(const void* owner)> count;  // tables
   std::function<void*(void* owner, std::size_t index)> element_at;  // tables; grows the list
 
-  Field& range(double min, double max = std::numeric_limits<double>::infinity()) {
+  Field& range(double min) { return range(min, limits.max); }  // to what the member can hold
+  Field& range(double min, double max) {
     limits = {min, max, false};
     return *this;
   }
-  Field& above(double min, double max = std::numeric_limits<double>::infinity()) {
+  Field& above(double min) { return above(min, limits.max); }
+  Field& above(double min, double max) {
     limits = {min, max, true};
     return *this;
   }

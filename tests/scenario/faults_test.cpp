@@ -64,6 +64,16 @@ TEST_CASE("a wrong type, unit or range says what would be right") {
   CHECK(fault("fault = 3\n" + kStart).expected == "tables, each under [[fault]]");
 }
 
+TEST_CASE("a number that the key's own type cannot hold is out of range, not wrapped around") {
+  CHECK(fault(kStart, {"placement.training_tokens=9223372036854775807"})
+            .message.find("out of range") != std::string::npos);
+}
+
+TEST_CASE("a --set that no TOML file could hold is refused") {
+  CHECK(fault(kStart, {"name=\xff"}).message == "--set is not plain text");
+  CHECK(fault(kStart, {"name=a\nseed = 2"}).message == "--set is not plain text");
+}
+
 TEST_CASE("a duplicate key and a syntax error are told at their place") {
   CHECK(fault("seed = 1\nseed = 2\n" + kStart).place.line == 2);
   const Diagnostic broken = fault(kStart + "[serving\ntp = 1\n");

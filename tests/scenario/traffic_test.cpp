@@ -18,8 +18,8 @@ Scenario read(const std::string& text, const std::string& name = "a.toml") {
 
 TEST_CASE("curves, surges and a tenant's own lengths are read, written and generate requests") {
   Diagnostics diagnostics;
-  const Scenario s = read_scenario(MOESIM_SOURCE "/scenarios/examples/day_of_traffic.toml", {},
-                                   diagnostics);
+  const Scenario s =
+      read_scenario(MOESIM_SOURCE "/scenarios/examples/day_of_traffic.toml", {}, diagnostics);
   diagnostics.throw_if_errors();
   REQUIRE(s.traffic.arrivals.curve.size() == 3);
   CHECK(s.traffic.arrivals.curve[1] == RatePoint{Seconds{240}, 1.6});

@@ -5,6 +5,31 @@
 
 namespace moesim {
 
+namespace {
+
+const FieldTable& event_fields() {
+  using O = RouterEventOptions;
+  static const FieldTable fields{
+      "Something that happens to the router at a time.",
+      "",
+      {
+          field(MOESIM_KEY(at), "When it begins").range(0),
+          field(MOESIM_KEY(kind), "What happens").required().one_of([] {
+            return Names{"collapse", "new_expert", "prune", "merge", "reinitialise"};
+          }),
+          field(MOESIM_KEY(layer), "MoE layer, counted from 0").range(0, 10000).unset("all"),
+          field(MOESIM_KEY(expert), "The expert it happens to").range(0, 1 << 20),
+          field(MOESIM_KEY(other), "merge: the expert whose tokens it takes over")
+              .range(0, 1 << 20),
+          field(MOESIM_KEY(experts), "collapse: experts that take over").range(1, 1 << 20),
+          field(MOESIM_KEY(share), "collapse, new_expert: of the tokens").range(0, 1),
+          field(MOESIM_KEY(steps), "Steps that it takes").range(0),
+      }};
+  return fields;
+}
+
+}  // namespace
+
 const FieldTable& router_fields() {
   using O = RouterOptions;
   const char* preset_says = "as the skew preset says";
@@ -64,7 +89,11 @@ const FieldTable& router_fields() {
           field(MOESIM_KEY(top_k), "Experts per token").range(1, 1024).unset("the model's"),
           field(MOESIM_KEY(balance_pressure), "Flattens the router: 0 not at all, 1 to uniform")
               .range(0, 1),
+          field(MOESIM_KEY(expert_dropout),
+                "What if: fraction of the experts out of reach, per step")
+              .range(0, 0.99),
           field(MOESIM_KEY(exact), "Sample every token instead of fast counts"),
+          tables("event", &O::events, "Something that happens to the router", event_fields()),
       }};
   return fields;
 }
