@@ -9,6 +9,11 @@ std::span<const Command> commands() {
        "moesim run scenarios/quickstart.toml --set placement.strategy=linear --seed 2\n"
        "moesim run my.toml -o runs/my --check-slo --format json",
        declare_run},
+      {"report", "report.html and pictures again from a run's folder",
+       "moesim report runs/hot-tenant\n"
+       "moesim report runs/hot-tenant --plot blame_e2el --format png\n"
+       "moesim report runs/hot-tenant --plot list",
+       declare_report},
       {"list", "what there is: models, systems, policies, profiles, metrics",
        "moesim list models\nmoesim list placements", declare_list},
       {"explain", "what a scenario key means, its unit, range and default",
