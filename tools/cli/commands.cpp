@@ -15,6 +15,11 @@ std::span<const Command> commands() {
        "moesim calibrate fit moe.csv.gz gemm.csv.gz --gpu h200-sxm --engine sglang -o my.toml\n"
        "moesim calibrate import nccl alltoall.txt -o alltoall.csv",
        declare_calibrate},
+      {"report", "report.html and pictures again from a run's folder",
+       "moesim report runs/hot-tenant\n"
+       "moesim report runs/hot-tenant --plot blame_e2el --format png\n"
+       "moesim report runs/hot-tenant --plot list",
+       declare_report},
       {"list", "what there is: models, systems, policies, profiles, metrics",
        "moesim list models\nmoesim list placements", declare_list},
       {"explain", "what a scenario key means, its unit, range and default",
