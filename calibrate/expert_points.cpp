@@ -96,6 +96,7 @@ std::vector<ExpertRow> read_expert_rows(const Table& table, const std::string& g
                std::string(table.text(i, kernel)),
                table_dtype(table.text(i, dtype), table.place(i))};
     row.distribution = table.text(i, distribution);
+    if (row.distribution == "uniform") row.distribution = "balanced";
     row.flag = flag < 0 ? "ok" : std::string(table.text(i, flag));
     row.gated = row.flag != "NONGATED_2MAT";
     row.tokens = number[0];
@@ -125,7 +126,7 @@ std::string impossible(const ExpertRow& row, const Device& device) {
     return fmt::format("{:.0f} Tflops/s, above the peak of {:.0f}",
                        work.flops / row.seconds / 1e12, flops / 1e12);
   }
-  if (row.distribution != "balanced" && row.distribution != "uniform") return "";
+  if (row.distribution != "balanced") return "";
   // What the L2 cache holds from the run before need not come from memory.
   const double read = work.weight_bytes - device.l2_cache.value;
   if (read / row.seconds > device.memory_bandwidth.value) {
