@@ -44,15 +44,19 @@ void fit_memory(const std::vector<MemoryRow>& rows, const Device& device, Profil
   const double peak = device.memory_bandwidth.value;
   std::vector<double> shares, launches;
   for (const MemoryRow& row : rows) {
-    if (!moves_data(row)) continue;
-    const double share = row.bytes / row.seconds / peak;
-    if (row.bytes > 4 * device.l2_cache.value && share <= 1) shares.push_back(share);
-    if (share < 0.1) launches.push_back(row.seconds);
+    if (moves_data(row) && row.bytes / row.seconds < 0.1 * peak)
+      launches.push_back(row.seconds);
   }
-  if (shares.empty() || launches.empty()) return;
+  if (launches.empty()) return;
   MemoryKernels fit;
-  fit.bandwidth = quantile(shares, 0.5);
   fit.launch = Seconds{quantile(launches, 0.5)};
+  for (const MemoryRow& row : rows) {
+    if (!moves_data(row) || row.bytes < 4 * device.l2_cache.value) continue;
+    const double share = row.bytes / (row.seconds - fit.launch.value) / peak;
+    if (share > 0 && share <= 1) shares.push_back(share);
+  }
+  if (shares.empty()) return;
+  fit.bandwidth = quantile(shares, 0.5);
   fit.provenance = profile.provenance;
   std::vector<double> errors;
   for (const MemoryRow& row : rows) {

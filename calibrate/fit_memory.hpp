@@ -21,10 +21,11 @@ struct MemoryRow {
 bool is_memory_table(const Table& table);
 std::vector<MemoryRow> read_memory_rows(const Table& table, const std::string& gpu);
 
-// launch: the median of the short kernels, whose bytes take less than a tenth of their time;
-// bandwidth: the median share of the peak over kernels that move more than four times the L2
-// cache; error: the median relative error of launch + bytes / bandwidth over every row. Rows
-// above the peak are left out. Nothing changes where there are no rows.
+// time = launch + bytes / (bandwidth * peak). launch: the median of the short kernels, which
+// move less than a tenth of what the peak would; bandwidth: the median share of the peak,
+// launch taken off, over kernels that move more than four times the L2 cache, rows above the
+// peak left out; error: the median relative error over every row. Nothing changes where rows
+// lack.
 void fit_memory(const std::vector<MemoryRow>& rows, const Device& device, Profile& profile);
 
 }  // namespace moesim

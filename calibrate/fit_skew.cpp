@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <map>
-#include <optional>
 #include <tuple>
 
 #include "calibrate/expert_model.hpp"
@@ -32,18 +31,17 @@ struct Sample {
 // Loads drawn anew in every row of the published tables scatter more than stated ones.
 constexpr std::size_t kFewestDrawn = 8, kFewestStated = 3;
 
-// The row's load: as it states, or as its power law makes; nothing for an even one.
-std::optional<UnevenLoad> load_of(const ExpertRow& row) {
-  if (row.distribution == "balanced" || row.distribution == "uniform") return std::nullopt;
-  if (row.active > 0 && row.most_loaded > 0) {
-    UnevenLoad load;
-    load.active = row.active;
-    load.most_loaded = row.most_loaded;
-    return load;
-  }
-  const double alpha = exponent_of(row.distribution);
-  if (std::isnan(alpha)) return std::nullopt;
-  return power_law_load(row.tokens, row.top_k, row.experts, alpha);
+bool states_its_load(const ExpertRow& row) {
+  return row.distribution != "balanced" && row.active > 0 && row.most_loaded > 0;
+}
+
+// The load of one GPU with all experts: as the row states it, or as its power law makes it.
+UnevenLoad load_of(const ExpertRow& row, double alpha) {
+  if (!states_its_load(row)) return power_law_load(row.tokens, row.top_k, row.experts, alpha);
+  UnevenLoad load;
+  load.active = row.active;
+  load.most_loaded = row.most_loaded;
+  return load;
 }
 
 }  // namespace
@@ -56,15 +54,15 @@ std::vector<SkewPoint> fit_skew(const ExpertSection& section,
   }
   const ExpertModel model(section, device);
   std::map<int, std::vector<Sample>> bins;
+  std::size_t fewest = kFewestDrawn;
   const auto add = [&](double mean, double most, double measured, double expected) {
     bins[static_cast<int>(std::log2(std::max(1.0, mean))) / 2].push_back(
         {mean, most / mean, measured / expected});
   };
-  std::size_t fewest = kFewestDrawn;
   for (const ExpertRow& row : rows) {
-    const auto load = load_of(row);
-    if (!load || row.gated != section.gated || row.key.kernel != section.key.kernel ||
-        row.key.dtype != section.key.dtype) {
+    const double alpha = exponent_of(row.distribution);
+    if ((std::isnan(alpha) && !states_its_load(row)) || row.gated != section.gated ||
+        row.key.kernel != section.key.kernel || row.key.dtype != section.key.dtype) {
       continue;
     }
     const ExpertShapeCurve shape = shape_of(row);
@@ -72,19 +70,20 @@ std::vector<SkewPoint> fit_skew(const ExpertSection& section,
     if (row.parallel > 1) {
       // The most loaded rank is timed.
       if (!curves.empty()) continue;  // a section with plain lanes is judged by them
-      const RankLoad rank = power_law_rank_load(row.tokens, row.top_k, row.experts,
-                                                row.parallel, exponent_of(row.distribution));
-      uneven.assignments = rank.assignments;
-      uneven.active = rank.active;
-      add(rank.assignments / rank.active, rank.most_loaded, row.seconds, model.predict(uneven));
+      const RankLoad load =
+          power_law_rank_load(row.tokens, row.top_k, row.experts, row.parallel, alpha);
+      uneven.assignments = load.assignments;
+      uneven.active = load.active;
+      add(load.assignments / load.active, load.most_loaded, row.seconds, model.predict(uneven));
       continue;
     }
     const auto curve = curves.find(id_of(shape));
     if (curve == curves.end()) continue;
-    if (row.active > 0) fewest = kFewestStated;
+    if (states_its_load(row)) fewest = kFewestStated;
+    const UnevenLoad load = load_of(row, alpha);
     const double even = model.roofline(uneven);
-    uneven.active = load->active;
-    add(uneven.assignments / load->active, load->most_loaded, row.seconds,
+    uneven.active = load.active;
+    add(uneven.assignments / load.active, load.most_loaded, row.seconds,
         interpolate(*curve->second, row.tokens) * model.roofline(uneven) / even);
   }
   std::vector<SkewPoint> points;

@@ -5,12 +5,35 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <numeric>
 #include <thread>
 
 #include "calibrate/cuda/nccl.h"
 #include "calibrate/cuda/work.h"
 
 namespace moesim_cuda {
+
+// One per GPU of this machine, of one process; kept for all operations of a session.
+struct Communicators {
+  explicit Communicators(int count) : nccl(Nccl::open()), of_rank(std::size_t(count), nullptr) {
+    if (nccl == nullptr) throw Refusal("libnccl.so.2 was not found");
+    std::vector<int> devices(of_rank.size());
+    std::iota(devices.begin(), devices.end(), 0);
+    nccl->check(nccl->comm_init_all(of_rank.data(), count, devices.data()),
+                "starting communicators");
+  }
+  ~Communicators() {
+    for (NcclComm comm : of_rank) {
+      if (comm != nullptr) nccl->comm_destroy(comm);
+    }
+  }
+  Communicators(const Communicators&) = delete;
+  Communicators& operator=(const Communicators&) = delete;
+
+  std::unique_ptr<Nccl> nccl;
+  std::vector<NcclComm> of_rank;
+};
+
 namespace {
 
 std::size_t size(std::int64_t x) { return static_cast<std::size_t>(x); }
@@ -72,18 +95,22 @@ class AllToAllWork final : public Work {
  public:
   AllToAllWork(Session& session, const moesim_op& op)
       : session_(session), op_(op), ranks_(size(op.ranks)) {
-    nccl_ = Nccl::open();
-    if (nccl_ == nullptr) throw Refusal("libnccl.so.2 was not found");
     int devices = 0;
     moesim_cuda::check(cudaGetDeviceCount(&devices), "counting GPUs");
     if (op.ranks < 1 || op.ranks > devices) throw Refusal("fewer GPUs than ranks");
+    const bool made = session.communicators != nullptr &&
+                      session.communicators->of_rank.size() == ranks_.size();
+    if (!made) {
+      session.communicators = std::make_shared<Communicators>(static_cast<int>(op.ranks));
+      cudaSetDevice(session.ordinal);
+    }
+    nccl_ = session.communicators->nccl.get();
     matrix_ = traffic(op.pattern, static_cast<int>(op.ranks), size(op.bytes));
     start_ranks();
   }
   ~AllToAllWork() override {
     for (Rank& r : ranks_) {
       cudaSetDevice(r.device);
-      if (r.comm != nullptr) nccl_->comm_destroy(r.comm);
       if (r.start != nullptr) cudaEventDestroy(r.start);
       if (r.stop != nullptr) cudaEventDestroy(r.stop);
       if (r.stream != nullptr) cudaStreamDestroy(r.stream);
@@ -135,15 +162,10 @@ class AllToAllWork final : public Work {
 
   void start_ranks() {
     const std::size_t n = ranks_.size();
-    std::vector<int> devices(n);
-    std::vector<NcclComm> comms(n, nullptr);
-    for (std::size_t r = 0; r < n; ++r) devices[r] = static_cast<int>(r);
-    nccl_->check(nccl_->comm_init_all(comms.data(), static_cast<int>(n), devices.data()),
-                 "starting communicators");
     for (std::size_t r = 0; r < n; ++r) {
       Rank& rank = ranks_[r];
-      rank.device = devices[r];
-      rank.comm = comms[r];
+      rank.device = static_cast<int>(r);
+      rank.comm = session_.communicators->of_rank[r];
       moesim_cuda::check(cudaSetDevice(rank.device), "selecting a GPU");
       moesim_cuda::check(cudaStreamCreateWithFlags(&rank.stream, cudaStreamNonBlocking),
                          "making a stream");
@@ -225,7 +247,7 @@ class AllToAllWork final : public Work {
 
   Session& session_;
   moesim_op op_;
-  std::unique_ptr<Nccl> nccl_;
+  const Nccl* nccl_ = nullptr;
   std::vector<Rank> ranks_;
   std::vector<std::size_t> matrix_;
 };

@@ -72,13 +72,13 @@ class StridedBatch final : public GroupedGemm {
       : session_(session), shape_(std::move(shape)) {
     if (shape_.dtype != MOESIM_BF16) throw Refusal("the strided batch is bf16 only");
   }
-  void run(cudaStream_t stream, int) override {
+  // On the session's stream: cublasSetStream would take the workspace away.
+  void run(cudaStream_t, int) override {
     const auto& groups = shape_.copies[0];
     const std::int64_t rows = groups.empty() ? 0 : groups.front().rows;
     const auto alpha = static_cast<float>(shape_.alpha);
     const float beta = 0;
     const auto n = static_cast<int>(shape_.n), k = static_cast<int>(shape_.k);
-    check(cublasSetStream(session_.blas, stream), "giving cuBLAS a stream");
     check(cublasGemmStridedBatchedEx(
               session_.blas, CUBLAS_OP_T, CUBLAS_OP_N, n, static_cast<int>(rows), k, &alpha,
               shape_.w, CUDA_R_16BF, k, shape_.n * shape_.k, shape_.x, CUDA_R_16BF, k,
@@ -103,10 +103,10 @@ class GroupedBatched final : public GroupedGemm {
     if (shape_.dtype != MOESIM_BF16) throw Refusal("cublasGemmGroupedBatchedEx has no fp8");
     for (const auto& groups : shape_.copies) tables_.push_back(table(groups));
   }
-  void run(cudaStream_t stream, int copy) override {
+  // On the session's stream: cublasSetStream would take the workspace away.
+  void run(cudaStream_t, int copy) override {
 #if CUBLAS_VERSION >= 120500
     const Table& t = tables_[static_cast<std::size_t>(copy)];
-    check(cublasSetStream(session_.blas, stream), "giving cuBLAS a stream");
     const auto status = cublasGemmGroupedBatchedEx(
         session_.blas, t.op_w.data(), t.op_x.data(), t.n.data(), t.rows.data(), t.k.data(),
         t.alpha.data(), t.w, CUDA_R_16BF, t.k.data(), t.x, CUDA_R_16BF, t.k.data(),
@@ -117,7 +117,7 @@ class GroupedBatched final : public GroupedGemm {
     }
     check(status, "multiplying with cublasGemmGroupedBatchedEx");
 #else
-    (void)stream, (void)copy;
+    (void)copy;
 #endif
   }
 

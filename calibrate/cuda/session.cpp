@@ -62,6 +62,7 @@ Session::Session(int which) : ordinal(which) {
 
 Session::~Session() {
   cudaDeviceSynchronize();
+  communicators.reset();
   if (lt != nullptr) cublasLtDestroy(lt);
   if (blas != nullptr) cublasDestroy(blas);
   if (stream != nullptr) cudaStreamDestroy(stream);

@@ -42,6 +42,8 @@ class Arena {
   std::vector<Chunk> chunks_;
 };
 
+struct Communicators;  // of NCCL; see all_to_all_work.cpp
+
 class Session {
  public:
   explicit Session(int ordinal);
@@ -81,7 +83,8 @@ class Session {
   cublasHandle_t blas = nullptr;
   cublasLtHandle_t lt = nullptr;
   Buffer workspace;
-  std::unique_ptr<Nvml> nvml;  // null where absent
+  std::unique_ptr<Nvml> nvml;                    // null where absent
+  std::shared_ptr<Communicators> communicators;  // made once: that takes a second or more
 
  private:
   std::map<Format, Arena> random_;
