@@ -129,7 +129,7 @@ std::vector<HeldOutPoint> predict_left_out(const ExpertSection& section,
 void choose_metric(ExpertSection& section, const Device& device) {
   auto folds = leave_shapes_out(section, device);
   double best = HUGE_VAL;
-  for (const Metric& metric : metrics_of_residuals()) {
+  for (const ResidualMetric& metric : metrics_of_residuals()) {
     for (const bool wide_only : {false, true}) {
       const Choice choice{std::string(metric.name), wide_only};
       const HeldOut errors = summarize_held_out(

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <map>
+#include <optional>
 #include <tuple>
 
 #include "calibrate/expert_model.hpp"
@@ -28,6 +29,23 @@ struct Sample {
   double tokens_per_expert, imbalance, factor;
 };
 
+// Loads drawn anew in every row of the published tables scatter more than stated ones.
+constexpr std::size_t kFewestDrawn = 8, kFewestStated = 3;
+
+// The row's load: as it states, or as its power law makes; nothing for an even one.
+std::optional<UnevenLoad> load_of(const ExpertRow& row) {
+  if (row.distribution == "balanced" || row.distribution == "uniform") return std::nullopt;
+  if (row.active > 0 && row.most_loaded > 0) {
+    UnevenLoad load;
+    load.active = row.active;
+    load.most_loaded = row.most_loaded;
+    return load;
+  }
+  const double alpha = exponent_of(row.distribution);
+  if (std::isnan(alpha)) return std::nullopt;
+  return power_law_load(row.tokens, row.top_k, row.experts, alpha);
+}
+
 }  // namespace
 
 std::vector<SkewPoint> fit_skew(const ExpertSection& section,
@@ -42,10 +60,11 @@ std::vector<SkewPoint> fit_skew(const ExpertSection& section,
     bins[static_cast<int>(std::log2(std::max(1.0, mean))) / 2].push_back(
         {mean, most / mean, measured / expected});
   };
+  std::size_t fewest = kFewestDrawn;
   for (const ExpertRow& row : rows) {
-    const double alpha = exponent_of(row.distribution);
-    if (std::isnan(alpha) || row.gated != section.gated ||
-        row.key.kernel != section.key.kernel || row.key.dtype != section.key.dtype) {
+    const auto load = load_of(row);
+    if (!load || row.gated != section.gated || row.key.kernel != section.key.kernel ||
+        row.key.dtype != section.key.dtype) {
       continue;
     }
     const ExpertShapeCurve shape = shape_of(row);
@@ -53,24 +72,24 @@ std::vector<SkewPoint> fit_skew(const ExpertSection& section,
     if (row.parallel > 1) {
       // The most loaded rank is timed.
       if (!curves.empty()) continue;  // a section with plain lanes is judged by them
-      const RankLoad load =
-          power_law_rank_load(row.tokens, row.top_k, row.experts, row.parallel, alpha);
-      uneven.assignments = load.assignments;
-      uneven.active = load.active;
-      add(load.assignments / load.active, load.most_loaded, row.seconds, model.predict(uneven));
+      const RankLoad rank = power_law_rank_load(row.tokens, row.top_k, row.experts,
+                                                row.parallel, exponent_of(row.distribution));
+      uneven.assignments = rank.assignments;
+      uneven.active = rank.active;
+      add(rank.assignments / rank.active, rank.most_loaded, row.seconds, model.predict(uneven));
       continue;
     }
     const auto curve = curves.find(id_of(shape));
     if (curve == curves.end()) continue;
-    const UnevenLoad load = power_law_load(row.tokens, row.top_k, row.experts, alpha);
+    if (row.active > 0) fewest = kFewestStated;
     const double even = model.roofline(uneven);
-    uneven.active = load.active;
-    add(uneven.assignments / load.active, load.most_loaded, row.seconds,
+    uneven.active = load->active;
+    add(uneven.assignments / load->active, load->most_loaded, row.seconds,
         interpolate(*curve->second, row.tokens) * model.roofline(uneven) / even);
   }
   std::vector<SkewPoint> points;
   for (const auto& [bin, samples] : bins) {
-    if (samples.size() < 8) continue;
+    if (samples.size() < fewest) continue;
     std::vector<double> means, imbalances, factors;
     for (const Sample& sample : samples) {
       means.push_back(sample.tokens_per_expert);

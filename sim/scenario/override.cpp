@@ -83,14 +83,20 @@ void set_override(Node& root, std::string_view argument, Diagnostics& diagnostic
   };
   const std::vector<Step> steps = steps_of(trimmed(argument.substr(0, equals)));
   Node* at = &root;
+  bool is_new = false;
   for (const Step& step : steps) {
     const auto index = index_of(step.key);
     if (step.key.empty()) return fail(step.column, "--set has an empty key", "key=value");
+    if (is_new && index) at->content = Node::List{};
+    is_new = false;
     if (auto* list = std::get_if<Node::List>(&at->content)) {
-      if (!index || *index >= list->size()) {
-        return fail(
-            step.column, fmt::format("there is no element '{}'", step.key),
-            list->empty() ? "the list is empty" : fmt::format("0 to {}", list->size() - 1));
+      if (!index || *index > list->size()) {
+        return fail(step.column, fmt::format("there is no element '{}'", step.key),
+                    fmt::format("0 to {}; {} appends one", list->size(), list->size()));
+      }
+      if (*index == list->size()) {
+        const Span here{source, 1, step.column};
+        list->push_back(Node{here, here, Node::Table{}});
       }
       at = &(*list)[*index];
       continue;
@@ -101,6 +107,7 @@ void set_override(Node& root, std::string_view argument, Diagnostics& diagnostic
     if (entry == table.end()) {
       const Span here{source, 1, step.column};
       table.push_back({step.key, Node{here, here, Node::Table{}}});
+      is_new = true;
       entry = std::prev(table.end());
     }
     at = &entry->node;

@@ -82,8 +82,6 @@ class Simulation {
     return moe_.empty() ? nullptr : moe_[static_cast<std::size_t>(i)].get();
   }
   [[nodiscard]] Seconds duration() const { return end_; }
-  // MoE layers evaluated, over all instances and steps.
-  [[nodiscard]] std::int64_t moe_layer_evaluations() const;
 
  private:
   void build_instances();

@@ -9,7 +9,8 @@ std::span<const Command> commands() {
        "moesim run scenarios/quickstart.toml --set placement.strategy=linear --seed 2\n"
        "moesim run my.toml -o runs/my --check-slo --format json",
        declare_run},
-      {"calibrate", "kernel profiles: fit, show, import",
+      {"calibrate", "kernel profiles: measure this GPU, fit, show, import",
+       "moesim calibrate -o my-gpu\nmoesim calibrate --quick --model deepseek-v3 -o my-gpu\n"
        "moesim calibrate show h200-sxm/sglang\nmoesim calibrate show --all\n"
        "moesim calibrate fit moe.csv.gz gemm.csv.gz --gpu h200-sxm --engine sglang -o my.toml\n"
        "moesim calibrate import nccl alltoall.txt -o alltoall.csv",

@@ -1,12 +1,13 @@
 #include "sim/router/options.hpp"
 
+#include "sim/router/presets.hpp"
 #include "sim/scenario/fields.hpp"
 
 namespace moesim {
 
 const FieldTable& router_fields() {
   using O = RouterOptions;
-  const char* preset = "as the skew preset says";
+  const char* preset_says = "as the skew preset says";
   static const FieldTable fields{
       "How uneven the routing is, and what happens when an expert is full.",
       "",
@@ -16,29 +17,42 @@ const FieldTable& router_fields() {
               "A preset's name, the lognormal sigma of every layer (0: a balanced router), or "
               "the path of a load or token trace")
               .suggest([] {
-                return Names{"deepseek-v3", "0.7", "trace.csv"};
+                Names names;
+                for (const RouterPreset& preset : router_presets()) {
+                  names.emplace_back(preset.name);
+                }
+                return names;
               })
               .or_number(),
           field(MOESIM_KEY(sigma), "Median over the layers of the std of log expert popularity")
               .range(0, 10)
-              .unset(preset),
+              .unset(preset_says),
           field(MOESIM_KEY(class_sigma), "Spread of the latent token classes' preferences")
               .range(0, 10)
-              .unset(preset),
-          field(MOESIM_KEY(classes), "Latent token classes").range(1, 4096).unset(preset),
+              .unset(preset_says),
+          field(MOESIM_KEY(classes), "Latent token classes").range(1, 4096).unset(preset_says),
           field(MOESIM_KEY(domain_sigma), "Spread of preferences between request domains")
               .range(0, 10)
-              .unset(preset),
+              .unset(preset_says),
           field(MOESIM_KEY(request_sigma), "Spread of preferences between requests")
               .range(0, 10)
-              .unset(preset),
+              .unset(preset_says),
           field(MOESIM_KEY(drift_sigma), "Stationary std of the AR(1) drift of popularity")
               .range(0, 10)
-              .unset(preset),
+              .unset(preset_says),
           field(MOESIM_KEY(drift_time), "Correlation time of the drift").above(0),
+          field(MOESIM_KEY(hot_fraction), "Of each layer's experts, a hot set")
+              .range(0, 1)
+              .unset(preset_says),
+          field(MOESIM_KEY(hot_factor), "What the hot set's load is multiplied by")
+              .range(0, 1e6)
+              .unset(preset_says),
+          field(MOESIM_KEY(dead_fraction), "Of each layer's experts, never chosen")
+              .range(0, 0.99)
+              .unset(preset_says),
           field(MOESIM_KEY(step_jitter), "Std of the noise per step")
               .range(0, 10)
-              .unset(preset),
+              .unset(preset_says),
           field(MOESIM_KEY(capacity_factor),
                 "An expert takes at most ceil(factor x tokens x top_k / experts) per step")
               .above(0)
