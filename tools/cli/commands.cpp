@@ -14,6 +14,10 @@ std::span<const Command> commands() {
        "moesim calibrate fit moe.csv.gz gemm.csv.gz --gpu h200-sxm --engine sglang -o my.toml\n"
        "moesim calibrate import nccl alltoall.txt -o alltoall.csv",
        declare_calibrate},
+      {"import", "what real engines recorded: expert loads and tokens, as a router",
+       "moesim import trace load.csv --model deepseek-v3\n"
+       "moesim import trace tokens.jsonl --model deepseek-v3 --fit -o router.toml",
+       declare_import},
       {"list", "what there is: models, systems, policies, profiles, metrics",
        "moesim list models\nmoesim list placements", declare_list},
       {"explain", "what a scenario key means, its unit, range and default",
