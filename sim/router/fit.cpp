@@ -162,7 +162,8 @@ FittedRouter first_guess(const TokenTrace& trace, std::span<const double> averag
   return fit;
 }
 
-FittedRouter fit_classes(const TokenTrace& trace, int classes, const FitOptions& options) {
+FittedRouter fit_classes(const TokenTrace& trace, int classes,
+                         const RouterFitOptions& options) {
   const std::vector<double> average = inclusion_of(trace);
   if (classes == 1 || !trace.joined) {
     return {.layers = trace.layers,
@@ -200,7 +201,7 @@ double log_likelihood(const FittedRouter& fit, const TokenTrace& trace) {
   return sum / (tokens * fit.layers);
 }
 
-FittedRouter fit_tokens(const TokenTrace& trace, const FitOptions& options) {
+FittedRouter fit_router(const TokenTrace& trace, const RouterFitOptions& options) {
   if (options.classes > 0 || !trace.joined || trace.rows(0) < 10) {
     return fit_classes(trace, std::max(1, options.classes), options);
   }
@@ -217,7 +218,7 @@ FittedRouter fit_tokens(const TokenTrace& trace, const FitOptions& options) {
   return fit_classes(trace, best, options);
 }
 
-FittedRouter fit_loads(const LoadTrace& trace, int top_k) {
+FittedRouter fit_router(const LoadTrace& trace, int top_k) {
   const auto n = static_cast<std::size_t>(trace.experts);
   FittedRouter fit{
       .layers = trace.layers, .experts = trace.experts, .top_k = top_k, .class_share = {1}};

@@ -31,9 +31,9 @@ struct FittedRouter {
 
 // One class; inclusion is the share of the tokens, the jitter what varies from step to step
 // beyond a binomial: sigma^2 = sum (Var N - T pi (1 - pi)) / sum (T d pi / d log rate)^2.
-FittedRouter fit_loads(const LoadTrace& trace, int top_k);
+FittedRouter fit_router(const LoadTrace& trace, int top_k);
 
-struct FitOptions {
+struct RouterFitOptions {
   int classes = 0;  // 0: as many as pay on held-out tokens, at most 64
   int iterations = 60;
   std::uint64_t seed = 1;
@@ -42,18 +42,18 @@ struct FitOptions {
 // A mixture over classes, the same class of a token in all layers; within a class experts are
 // chosen independently with pi (a Bernoulli mixture; Dempster, Laird and Rubin 1977). Rows that
 // are not joined over the layers tell nothing about classes: one class.
-FittedRouter fit_tokens(const TokenTrace& trace, const FitOptions& options = {});
+FittedRouter fit_router(const TokenTrace& trace, const RouterFitOptions& options = {});
 
-// From a file that write_fit() wrote, or fitted to a load.csv (.csv) or tokens.jsonl (.jsonl).
-// Throws InputError where it does not fit the model's shape.
+// From a file that write_router() wrote, or fitted to a load.csv (.csv) or tokens.jsonl
+// (.jsonl). Throws InputError where it does not fit the model's shape.
 FittedRouter router_from_file(const std::filesystem::path& path, const TraceShape& shape,
-                              const FitOptions& options = {});
+                              const RouterFitOptions& options = {});
 
 // Log-likelihood per token and layer, in nats, of a joined trace.
 double log_likelihood(const FittedRouter& fit, const TokenTrace& trace);
 
 // A CSV with the shape in `#` lines. Reading throws InputError with line and reason.
-void write_fit(const std::filesystem::path& path, const FittedRouter& fit);
-FittedRouter read_fit(const std::filesystem::path& path);
+void write_router(const std::filesystem::path& path, const FittedRouter& fit);
+FittedRouter read_router(const std::filesystem::path& path);
 
 }  // namespace moesim

@@ -49,7 +49,7 @@ double sum(std::span<const double> values) {
 
 }  // namespace
 
-void write_fit(const std::filesystem::path& path, const FittedRouter& fit) {
+void write_router(const std::filesystem::path& path, const FittedRouter& fit) {
   std::string text = fmt::format(
       "# A router fitted to a trace: shape and jitter, the classes' shares, then the\n"
       "# chance that a token takes each expert, one line per (layer, class).\n"
@@ -68,7 +68,7 @@ void write_fit(const std::filesystem::path& path, const FittedRouter& fit) {
   write_file(path, text);
 }
 
-FittedRouter read_fit(const std::filesystem::path& path) {
+FittedRouter read_router(const std::filesystem::path& path) {
   TraceLines lines(path);
   FittedRouter fit;
   if (!lines.next() || !lines.text().starts_with(kHeader)) {
@@ -113,12 +113,12 @@ FittedRouter read_fit(const std::filesystem::path& path) {
 }
 
 FittedRouter router_from_file(const std::filesystem::path& path, const TraceShape& shape,
-                              const FitOptions& options) {
-  if (path.extension() == ".jsonl") return fit_tokens(read_token_trace(path, shape), options);
+                              const RouterFitOptions& options) {
+  if (path.extension() == ".jsonl") return fit_router(read_token_trace(path, shape), options);
   TraceLines lines(path);
   const bool fitted = lines.next() && lines.text().starts_with(kHeader);
-  if (!fitted) return fit_loads(read_load_trace(path, shape), shape.top_k);
-  FittedRouter fit = read_fit(path);
+  if (!fitted) return fit_router(read_load_trace(path, shape), shape.top_k);
+  FittedRouter fit = read_router(path);
   if (fit.layers != shape.layers || fit.experts != shape.experts || fit.top_k != shape.top_k) {
     throw InputError(fmt::format("{} is a router of {} layers, {} experts, top {}",
                                  path.string(), fit.layers, fit.experts, fit.top_k),

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -121,8 +122,8 @@ FittedRouter one_class(const FittedRouter& fit) {
 
 }  // namespace
 
-FitReport judge(const FittedRouter& fit, const TokenTrace& held_out) {
-  FitReport report;
+RouterFitReport judge(const FittedRouter& fit, const TokenTrace& held_out) {
+  RouterFitReport report;
   report.marginal_error = marginal_error(fit, inclusion_of(held_out));
   if (!held_out.joined) {
     report.log_likelihood = report.independent = std::numeric_limits<double>::quiet_NaN();
@@ -150,7 +151,34 @@ FitReport judge(const FittedRouter& fit, const TokenTrace& held_out) {
   return report;
 }
 
-std::string to_text(const FitReport& r) {
+LoadFitReport judge(const FittedRouter& fit, const LoadTrace& later) {
+  LoadFitReport report;
+  std::vector<double> data(fit.pi.size());
+  double choices = 0;
+  for (const auto& counts : later.counts) {
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      data[i] += counts[i];
+      choices += counts[i];
+    }
+  }
+  const double tokens = choices / (static_cast<double>(fit.top_k) * fit.layers);
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    report.log_likelihood +=
+        data[i] / choices * std::log(std::max(fit.pi[i], 1e-9) / fit.top_k);
+    report.marginal_error += std::abs(fit.pi[i] - data[i] / tokens) * tokens / choices;
+  }
+  report.uniform = -std::log(fit.experts);
+  return report;
+}
+
+std::string to_text(const LoadFitReport& r) {
+  return fmt::format(
+      "held-out log-likelihood   {:.4f} nats per choice ({:+.4f} over even loads)\n"
+      "marginal error            {:.2f} % of the tokens\n",
+      r.log_likelihood, r.log_likelihood - r.uniform, 100 * r.marginal_error);
+}
+
+std::string to_text(const RouterFitReport& r) {
   if (std::isnan(r.log_likelihood)) {
     return fmt::format(
         "marginal error            {:.2f} % of the tokens\n"

@@ -13,7 +13,7 @@ struct DataAndFit {
   double fit = 0;
 };
 
-struct FitReport {
+struct RouterFitReport {
   double log_likelihood = 0;  // held out, nats per token and layer
   double independent = 0;     // the same with one class: what the classes are worth
   double marginal_error = 0;  // sum |fit - data| / sum data over all experts
@@ -23,9 +23,19 @@ struct FitReport {
 
 // `held_out` must be joined for all but marginal_error, which else is all there is. Mutual
 // information of data is less what mismatched tokens show: the bias of a finite sample.
-FitReport judge(const FittedRouter& fit, const TokenTrace& held_out);
+RouterFitReport judge(const FittedRouter& fit, const TokenTrace& held_out);
+
+// The same for loads of later steps: likelihood of a choice of an expert, in nats.
+struct LoadFitReport {
+  double log_likelihood = 0;
+  double uniform = 0;         // the same with every expert alike
+  double marginal_error = 0;  // sum |fit - data| / sum data over all experts
+};
+
+LoadFitReport judge(const FittedRouter& fit, const LoadTrace& later);
 
 // A few lines for people.
-std::string to_text(const FitReport& report);
+std::string to_text(const LoadFitReport& report);
+std::string to_text(const RouterFitReport& report);
 
 }  // namespace moesim

@@ -113,8 +113,7 @@ void check(const RouterEventOptions& event, const RouterShape& shape, Diagnostic
     faults.error({}, fmt::format("router event '{}': {}", event.kind, what),
                  std::move(expected));
   };
-  std::vector<std::string> names;
-  for (const Kind& kind : kKinds) names.emplace_back(kind.name);
+  const auto names = router_event_kinds();
   if (std::find(names.begin(), names.end(), event.kind) == names.end()) {
     faults.error({}, fmt::format("unknown router event '{}'", event.kind),
                  fmt::format("one of {}", fmt::join(names, ", ")),
@@ -143,6 +142,12 @@ void check(const RouterEventOptions& event, const RouterShape& shape, Diagnostic
 }
 
 }  // namespace
+
+std::vector<std::string> router_event_kinds() {
+  std::vector<std::string> names;
+  for (const Kind& kind : kKinds) names.emplace_back(kind.name);
+  return names;
+}
 
 RouterLife::RouterLife(std::vector<RouterEventOptions> events, const RouterShape& shape)
     : events_(std::move(events)),

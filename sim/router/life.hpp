@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "sim/base/units.hpp"
@@ -9,6 +10,9 @@
 #include "sim/router/shape.hpp"
 
 namespace moesim {
+
+// The kinds of RouterEventOptions.
+std::vector<std::string> router_event_kinds();
 
 class RouterLife {
  public:

@@ -112,7 +112,7 @@ TEST_CASE("the completion scripts are valid for their shell and know commands an
                  "'):$PATH\"\n"
                  "try() { COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _moesim; "
                  "echo \"${COMPREPLY[*]}\"; }\n"
-                 "try moesim r\ntry moesim run --check\ntry moesim run x --set serving.max\n"
+                 "try moesim ru\ntry moesim run --check\ntry moesim run x --set serving.max\n"
                  "try moesim list mod\n");
   const std::string line = "bash '" + file.string() + "' > '" + file.string() + ".out' 2>&1";
   CHECK(std::system(line.c_str()) == 0);

@@ -58,8 +58,8 @@ TEST_CASE(
     "a fit recovers a known model: marginals within 2 %, inter-layer mutual information "
     "85 % or more on held-out tokens") {
   const Router known(known_model(), kShape, 11);
-  const FittedRouter fit = fit_tokens(tokens_of(known, 30000, 1));
-  const FitReport report = judge(fit, tokens_of(known, 100000, 2));
+  const FittedRouter fit = fit_router(tokens_of(known, 30000, 1));
+  const RouterFitReport report = judge(fit, tokens_of(known, 100000, 2));
   fmt::print("{} classes found of 16\n{}", fit.classes(), to_text(report));
 
   CHECK(report.log_likelihood > report.independent);
@@ -69,7 +69,7 @@ TEST_CASE(
 
   // Through the router again: the model's own marginals, not those of a sample.
   const auto path = std::filesystem::temp_directory_path() / "moesim_fit_test.csv";
-  write_fit(path, fit);
+  write_router(path, fit);
   RouterOptions options;
   options.skew = path.string();
   const Router fitted(options, kShape, 5);
@@ -80,7 +80,7 @@ TEST_CASE(
   fmt::print("marginals of the fitted router are off by {:.2f} %\n", 100 * error);
   CHECK(error < 0.02);
   // Its exact tokens have the known model's mutual information as well.
-  const FitReport again = judge(fit, tokens_of(fitted, 100000, 3));
+  const RouterFitReport again = judge(fit, tokens_of(fitted, 100000, 3));
   CHECK(again.interlayer.data / report.interlayer.data >= 0.85);
 }
 
@@ -93,7 +93,7 @@ TEST_CASE("a load trace gives its marginals back, and the jitter that it was mad
     trace.steps.push_back(step);
     known.counts({.tokens = 5000}, trace.counts.emplace_back());
   }
-  const FittedRouter fit = fit_loads(trace, 4);
+  const FittedRouter fit = fit_router(trace, 4);
   CHECK(fit.step_jitter == Approx(0.12).epsilon(0.05));
   double error = 0;
   for (std::size_t i = 0; i < kShape.cells(); ++i) {
@@ -117,7 +117,7 @@ TEST_CASE("limited groups: a fitted router has the trace's marginals in its exac
   const Router known(known_model(), shape, 11);
   const TokenTrace trace = tokens_of(known, 20000, 1);
   const auto path = std::filesystem::temp_directory_path() / "moesim_fit_test_groups.csv";
-  write_fit(path, fit_tokens(trace, {.classes = 16}));
+  write_router(path, fit_router(trace, {.classes = 16}));
   RouterOptions options;
   options.skew = path.string();
   const Router fitted(options, shape, 5);
@@ -133,7 +133,7 @@ TEST_CASE("tokens that are not joined give marginals only") {
   const Router known(known_model(), kShape, 11);
   TokenTrace trace = tokens_of(known, 2000, 1);
   trace.joined = false;
-  const FittedRouter fit = fit_tokens(trace);
+  const FittedRouter fit = fit_router(trace);
   CHECK(fit.classes() == 1);
   CHECK(std::isnan(judge(fit, trace).log_likelihood));
   CHECK(judge(fit, trace).marginal_error == Approx(0).margin(1e-12));

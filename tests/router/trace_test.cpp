@@ -134,14 +134,14 @@ TEST_CASE("a fitted router's file reads back, and its faults come with line and 
                          .class_share = {0.25, 0.75},
                          .pi = {0.5, 0.5, 0.25, 0.75, 1, 0, 0.5, 0.5}};
   const auto path = file_with("");
-  write_fit(path, fit);
-  CHECK(read_fit(path) == fit);
+  write_router(path, fit);
+  CHECK(read_router(path) == fit);
   CHECK(router_from_file(path, {.layers = 2, .experts = 2, .top_k = 1}) == fit);
   CHECK_THROWS_AS(router_from_file(path, {.layers = 3, .experts = 2, .top_k = 1}), InputError);
 
   const auto refused = [](const std::string& text) {
     try {
-      (void)read_fit(file_with(text));
+      (void)read_router(file_with(text));
     } catch (const InputError& e) {
       return std::string(e.what());
     }

@@ -47,5 +47,6 @@ Action declare_explain(CLI::App& app);
 Action declare_schema(CLI::App& app);
 Action declare_completion(CLI::App& app);
 Action declare_calibrate(CLI::App& app);
+Action declare_import(CLI::App& app);
 
 }  // namespace moesim

@@ -20,6 +20,10 @@ std::span<const Command> commands() {
        "moesim report runs/hot-tenant --plot blame_e2el --format png\n"
        "moesim report runs/hot-tenant --plot list",
        declare_report},
+      {"import", "what real engines recorded: expert loads and tokens, as a router",
+       "moesim import trace load.csv --model deepseek-v3\n"
+       "moesim import trace tokens.jsonl --model deepseek-v3 --fit -o router.toml",
+       declare_import},
       {"list", "what there is: models, systems, policies, profiles, metrics",
        "moesim list models\nmoesim list placements", declare_list},
       {"explain", "what a scenario key means, its unit, range and default",
