@@ -15,6 +15,10 @@ std::span<const Command> commands() {
        "moesim calibrate fit moe.csv.gz gemm.csv.gz --gpu h200-sxm --engine sglang -o my.toml\n"
        "moesim calibrate import nccl alltoall.txt -o alltoall.csv",
        declare_calibrate},
+      {"topology", "the cluster: links, bisection, hot links, single points of failure",
+       "moesim topology scenarios/quickstart.toml\n"
+       "moesim topology scenarios/quickstart.toml --format dot | dot -Tsvg > cluster.svg",
+       declare_topology},
       {"list", "what there is: models, systems, policies, profiles, metrics",
        "moesim list models\nmoesim list placements", declare_list},
       {"explain", "what a scenario key means, its unit, range and default",
