@@ -48,5 +48,6 @@ Action declare_schema(CLI::App& app);
 Action declare_completion(CLI::App& app);
 Action declare_calibrate(CLI::App& app);
 Action declare_import(CLI::App& app);
+Action declare_topology(CLI::App& app);
 
 }  // namespace moesim

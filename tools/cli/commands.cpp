@@ -24,6 +24,10 @@ std::span<const Command> commands() {
        "moesim import trace load.csv --model deepseek-v3\n"
        "moesim import trace tokens.jsonl --model deepseek-v3 --fit -o router.toml",
        declare_import},
+      {"topology", "the cluster: links, bisection, hot links, single points of failure",
+       "moesim topology scenarios/quickstart.toml\n"
+       "moesim topology scenarios/quickstart.toml --format dot | dot -Tsvg > cluster.svg",
+       declare_topology},
       {"list", "what there is: models, systems, policies, profiles, metrics",
        "moesim list models\nmoesim list placements", declare_list},
       {"explain", "what a scenario key means, its unit, range and default",

@@ -4,8 +4,8 @@
 #include <span>
 #include <vector>
 
-#include "tools/network_fit/tables.hpp"
 #include "sim/machine/transport_fit.hpp"
+#include "tools/network_fit/tables.hpp"
 
 namespace moesim::network_fit {
 

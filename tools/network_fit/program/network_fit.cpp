@@ -6,9 +6,9 @@
 #include <filesystem>
 #include <string>
 
+#include "sim/base/files.hpp"
 #include "tools/network_fit/curves.hpp"
 #include "tools/network_fit/fit.hpp"
-#include "sim/base/files.hpp"
 
 namespace {
 
