@@ -15,6 +15,9 @@ std::span<const Command> commands() {
        "moesim calibrate fit moe.csv.gz gemm.csv.gz --gpu h200-sxm --engine sglang -o my.toml\n"
        "moesim calibrate import nccl alltoall.txt -o alltoall.csv",
        declare_calibrate},
+      {"place", "placements alone: every strategy on a load, with bounds",
+       "moesim place scenarios/quickstart.toml\nmoesim place --problem problem.json",
+       declare_place},
       {"list", "what there is: models, systems, policies, profiles, metrics",
        "moesim list models\nmoesim list placements", declare_list},
       {"explain", "what a scenario key means, its unit, range and default",
