@@ -42,6 +42,7 @@ struct Interrupted {};
 
 Action declare_run(CLI::App& app);
 Action declare_report(CLI::App& app);
+Action declare_place(CLI::App& app);
 Action declare_list(CLI::App& app);
 Action declare_explain(CLI::App& app);
 Action declare_schema(CLI::App& app);

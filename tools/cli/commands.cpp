@@ -28,6 +28,9 @@ std::span<const Command> commands() {
        "moesim topology scenarios/quickstart.toml\n"
        "moesim topology scenarios/quickstart.toml --format dot | dot -Tsvg > cluster.svg",
        declare_topology},
+      {"place", "placements alone: every strategy on a load, with bounds",
+       "moesim place scenarios/quickstart.toml\nmoesim place --problem problem.json",
+       declare_place},
       {"list", "what there is: models, systems, policies, profiles, metrics",
        "moesim list models\nmoesim list placements", declare_list},
       {"explain", "what a scenario key means, its unit, range and default",
