@@ -1,38 +1,19 @@
+// The cost model's frame: which GPU it speaks of, and the small memory-bound kernels.
 #include "calibrate/cost_model.hpp"
 
-#include <algorithm>
-#include <cmath>
+#include <fmt/format.h>
 
-#include "calibrate/devices.hpp"
-#include "calibrate/log_grid.hpp"
 #include "calibrate/profile.hpp"
-#include "calibrate/roofline.hpp"
 #include "sim/base/diagnostics.hpp"
 #include "sim/base/errors.hpp"
-#include "sim/base/spelling.hpp"
 
 namespace moesim {
 
 namespace {
 
-// Powers of two and the points half way between: 1, 1.41, 2, 2.83, ... up to `last`.
-std::vector<double> half_octaves(double first, double last) {
-  std::vector<double> values;
-  for (int i = 0;; ++i) {
-    values.push_back(first * std::exp2(0.5 * i));
-    if (values.back() >= last) return values;
-  }
-}
-
-template <class F>
-std::shared_ptr<const LogGrid> tabulate(const std::vector<double>& x,
-                                        const std::vector<double>& y, F&& f) {
-  std::vector<double> values;
-  for (const double a : x) {
-    for (const double b : y) values.push_back(f(a, b));
-  }
-  return std::make_shared<LogGrid>(LogAxis(x), LogAxis(y), values);
-}
+// Median error of moving tables between sister GPUs by the roofline ratio.
+constexpr double kTransferError = 0.05;
+constexpr double kGenerationError = 0.25;
 
 Device device_of(const Profile& profile) {
   const auto device = find_device(profile.gpu);
@@ -40,167 +21,83 @@ Device device_of(const Profile& profile) {
   return *device;
 }
 
+Device wanted_device(std::string_view gpu) {
+  if (const auto device = find_device(gpu)) return *device;
+  std::string known;
+  for (const Device& device : devices()) {
+    known += (known.empty() ? "" : ", ") + std::string(device.name);
+  }
+  throw InputError(fmt::format("no datasheet is known for GPU '{}'", gpu), "one of " + known);
+}
+
 }  // namespace
 
-ExpertCurve::ExpertCurve(std::shared_ptr<const LogGrid> grid,
-                         std::shared_ptr<const LogGrid> skew, double experts,
-                         CurveOrigin origin)
-    : grid_(std::move(grid)),
-      skew_(std::move(skew)),
-      experts_(experts),
-      origin_(std::move(origin)) {}
+CostModel::CostModel(std::shared_ptr<const Profile> profile)
+    : profile_(std::move(profile)), measured_(device_of(*profile_)), target_(measured_) {}
 
-Seconds ExpertCurve::time(const ExpertLoad& load) const {
-  if (load.assignments <= 0) return Seconds{0};
-  const double active = std::clamp(load.active, std::min(1.0, load.assignments), experts_);
-  double time = grid_->at(load.assignments, active);
-  if (skew_ && load.most_loaded > 0) {
-    const double mean = load.assignments / active;
-    time *= skew_->at(mean, std::max(1.0, load.most_loaded / mean));
+CostModel::CostModel(std::shared_ptr<const Profile> profile, std::string_view gpu,
+                     Generations generations)
+    : profile_(std::move(profile)),
+      measured_(device_of(*profile_)),
+      target_(wanted_device(gpu)) {
+  if (target_.name == measured_.name) return;
+  const bool same = target_.architecture == measured_.architecture;
+  if (!same && generations == Generations::same_only) {
+    throw InputError(
+        fmt::format("the profile is of {} ({}), the cluster's GPU is {} ({})", measured_.name,
+                    measured_.architecture, target_.name, target_.architecture),
+        fmt::format("a profile of {}; kernels of another generation say little",
+                    target_.architecture));
   }
-  return Seconds{time};
+  warning_ = fmt::format(
+      "no kernel was timed on {}: times of {} are multiplied by the ratio of the rooflines "
+      "(expect {:.0f} % error on top)",
+      target_.name, measured_.name, 100 * (same ? kTransferError : kGenerationError));
 }
 
-Estimate ExpertCurve::estimate(const ExpertLoad& load) const {
-  return {time(load), origin_.provenance, origin_.error};
-}
-
-GemmCurve::GemmCurve(std::shared_ptr<const LogGrid> grid, CurveOrigin origin)
-    : grid_(std::move(grid)), origin_(std::move(origin)) {}
-
-Seconds GemmCurve::time(double m) const { return m <= 0 ? Seconds{0} : Seconds{grid_->at(m)}; }
-
-Estimate GemmCurve::estimate(double m) const {
-  return {time(m), origin_.provenance, origin_.error};
-}
-
-AttentionCurve::AttentionCurve(std::shared_ptr<const LogGrid> decode,
-                               std::shared_ptr<const LogGrid> prefill, double window,
-                               CurveOrigin origin)
-    : decode_(std::move(decode)),
-      prefill_(std::move(prefill)),
-      window_(window),
-      origin_(std::move(origin)) {}
-
-Seconds AttentionCurve::decode(double batch, double mean_kv) const {
-  if (batch <= 0) return Seconds{0};
-  const double seen = window_ > 0 ? std::min(mean_kv, window_) : mean_kv;
-  return Seconds{decode_->at(batch, std::max(1.0, seen))};
-}
-
-Seconds AttentionCurve::prefill(double tokens, double context) const {
-  if (tokens <= 0) return Seconds{0};
-  const double before = window_ > 0 ? std::min(context, window_) : context;
-  return Seconds{prefill_->at(tokens, (tokens + before) / tokens)};
-}
-
-CostModel::CostModel(std::shared_ptr<const Profile> profile) : profile_(std::move(profile)) {}
-
-ExpertCurve CostModel::experts(const ExpertShape& shape) const {
-  const Device device = device_of(*profile_);
-  const DtypeInfo type = info(shape.dtype);
-  const auto grid =
-      tabulate(half_octaves(1, 1 << 20), half_octaves(1, std::max(2, shape.experts)),
-               [&](double assignments, double active) {
-                 const RooflineWork work = expert_work(
-                     assignments, std::min(active, assignments), shape.hidden,
-                     shape.intermediate, type.weight_bytes, type.activation_bytes, shape.gated);
-                 return roofline_time({}, work, peak_flops(device, shape.dtype).value,
-                                      device.memory_bandwidth.value);
-               });
-  return {grid, nullptr, static_cast<double>(shape.experts), {Provenance::assumed, 0.3, ""}};
-}
-
-GemmCurve CostModel::gemm(double n, double k, Dtype dtype) const {
-  const Device device = device_of(*profile_);
-  const DtypeInfo type = info(dtype);
-  const auto grid = tabulate(half_octaves(1, 1 << 17), {1.0}, [&](double m, double) {
-    return roofline_time({3e-6, 0.7, 0.8, 16, 3, 0.7},
-                         gemm_work(m, n, k, type.weight_bytes, type.activation_bytes),
-                         peak_flops(device, dtype).value, device.memory_bandwidth.value);
-  });
-  return {grid, {Provenance::assumed, 0.3, ""}};
-}
-
-AttentionCurve CostModel::attention(const AttentionConfig& config) const {
-  const Device device = device_of(*profile_);
-  const bool mla = config.kind == AttentionConfig::Kind::mla;
-  const double kv_width =
-      mla ? config.kv_lora_rank + config.rope_dim : 2.0 * config.kv_heads * config.head_dim;
-  const double kv_bytes = kv_width * info(config.kv_cache).weight_bytes;
-  const double score_flops =
-      mla ? 2.0 * config.heads * (2.0 * config.kv_lora_rank + config.rope_dim)
-          : 4.0 * config.heads * config.head_dim;
-  const double prefill_flops =
-      mla ? 2.0 * config.heads * (config.nope_dim + config.rope_dim + config.v_dim)
-          : score_flops;
-  const double peak = peak_flops(device, Dtype::bf16).value;
-  const double bandwidth = device.memory_bandwidth.value;
-  const auto decode =
-      tabulate(half_octaves(1, 4096), half_octaves(1, 1 << 20), [&](double batch, double kv) {
-        return roofline_time({6e-6, 0.4, 0.75, 0, 3, 1},
-                             {batch * kv * score_flops, batch * kv * kv_bytes, 0, 1}, peak,
-                             bandwidth);
-      });
-  const auto prefill = tabulate(
-      half_octaves(1, 1 << 20), half_octaves(1, 1 << 14), [&](double tokens, double stretch) {
-        const double all = tokens * stretch;
-        const double seen = all - tokens / 2;
-        return roofline_time({6e-6, 0.5, 0.75, 0, 3, 1},
-                             {tokens * seen * prefill_flops, all * kv_bytes, 0, 1}, peak,
-                             bandwidth);
-      });
-  return {decode, prefill, static_cast<double>(config.window), {Provenance::assumed, 0.3, ""}};
+void CostModel::add_transfer(CurveOrigin& origin) const {
+  if (warning_.empty()) return;
+  const bool same = target_.architecture == measured_.architecture;
+  origin.error += same ? kTransferError : kGenerationError;
+  origin.provenance =
+      worst(origin.provenance, same ? Provenance::extrapolated : Provenance::assumed);
+  origin.note += fmt::format("; {} times the model ratio to {}", measured_.name, target_.name);
 }
 
 Seconds CostModel::memory_bound(Bytes moved) const {
-  return Seconds{2e-6} + moved / (device_of(*profile_).memory_bandwidth * 0.75);
+  return profile_->memory.launch +
+         moved / (target_.memory_bandwidth * profile_->memory.bandwidth);
 }
 
 Seconds CostModel::router(double tokens, int hidden, int experts) const {
-  return memory_bound(Bytes{tokens * (2.0 * hidden + 8.0 * experts) + 2.0 * hidden * experts});
+  if (tokens <= 0) return Seconds{0};
+  // The gate's GEMM reads bf16 rows and weights, writes fp32 scores; top-k reads them again.
+  const double gate = tokens * (2.0 * hidden + 4.0 * experts) + 2.0 * hidden * experts;
+  return memory_bound(Bytes{gate}) + memory_bound(Bytes{tokens * 4.0 * experts});
 }
 
 Seconds CostModel::norm(double tokens, int hidden) const {
-  return memory_bound(Bytes{tokens * hidden * 8.0});
+  // Reads the row and the residual, writes both.
+  return tokens <= 0 ? Seconds{0} : memory_bound(Bytes{tokens * hidden * 8.0});
 }
 
 Seconds CostModel::permute(double rows, double row_bytes) const {
-  return memory_bound(Bytes{2 * rows * row_bytes});
+  return rows <= 0 ? Seconds{0} : memory_bound(Bytes{2 * rows * row_bytes});
 }
 
 Seconds CostModel::embedding(double tokens, int hidden) const {
-  return memory_bound(Bytes{tokens * hidden * 4.0});
+  return tokens <= 0 ? Seconds{0} : memory_bound(Bytes{tokens * hidden * 4.0});
 }
 
 Seconds CostModel::sampling(double sequences, int vocab) const {
-  return Seconds{1e-5} + memory_bound(Bytes{sequences * vocab * 12.0});
+  if (sequences <= 0) return Seconds{0};
+  // fp32 logits: temperature and softmax (read, write), sort-free top-p (read), argmax (read).
+  return 4.0 * profile_->memory.launch + memory_bound(Bytes{sequences * vocab * 16.0});
 }
 
 Estimate CostModel::step_overhead(double sequences) const {
-  return {Seconds{1e-3 + 5e-6 * sequences}, Provenance::assumed, 0.5};
-}
-
-std::vector<std::string> shipped_profiles() {
-  std::vector<std::string> names;
-  for (const char* gpu : {"a100-sxm", "b200-sxm", "gb200", "h100-sxm", "h200-sxm", "l40s"}) {
-    for (const char* engine : {"sglang", "trtllm", "vllm"}) {
-      names.push_back(std::string(gpu) + "/" + engine);
-    }
-  }
-  return names;
-}
-
-std::shared_ptr<const Profile> load_profile(const std::string& name_or_path) {
-  const auto slash = name_or_path.find('/');
-  const auto profile = std::make_shared<Profile>();
-  profile->gpu = name_or_path.substr(0, slash);
-  if (slash != std::string::npos) profile->engine = name_or_path.substr(slash + 1);
-  if (!find_device(profile->gpu)) {
-    throw InputError("unknown profile '" + name_or_path + "'", "a GPU and engine",
-                     did_you_mean(name_or_path, shipped_profiles()));
-  }
-  return profile;
+  const HostOverhead& host = profile_->host;
+  return {host.per_step + sequences * host.per_sequence, host.provenance, host.error};
 }
 
 }  // namespace moesim

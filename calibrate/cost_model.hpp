@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "calibrate/devices.hpp"
+#include "calibrate/profiles.hpp"
 #include "sim/base/dtype.hpp"
 #include "sim/base/provenance.hpp"
 #include "sim/base/units.hpp"
@@ -34,6 +36,7 @@ struct ExpertShape {
   int top_k = 1;
   Dtype dtype = Dtype::bf16;
   bool gated = true;  // three matrices; else two
+  int parallel = 1;   // GPUs that share the layer's experts; engines then use other kernels
 
   friend bool operator==(const ExpertShape&, const ExpertShape&) = default;
 };
@@ -111,7 +114,11 @@ class AttentionCurve {
   // One new token for each of `batch` sequences, `mean_kv` tokens of cache each.
   [[nodiscard]] Seconds decode(double batch, double mean_kv) const;
   // A chunk of `tokens` new tokens of one prompt after `context` tokens that are in the cache.
+  // Rule for chunks with context, which no table has: the time of a whole prompt with as many
+  // (query, key) pairs, and at least that of reading the cache once.
   [[nodiscard]] Seconds prefill(double tokens, double context) const;
+  // `chunks` of the same size at once, of as many prompts.
+  [[nodiscard]] Seconds prefill(double chunks, double tokens, double context) const;
   [[nodiscard]] const CurveOrigin& origin() const { return origin_; }
 
  private:
@@ -122,9 +129,17 @@ class AttentionCurve {
   CurveOrigin origin_;
 };
 
+// May a profile of one kernel generation stand in for another's GPU?
+enum class Generations { same_only, any };
+
 class CostModel {
  public:
   explicit CostModel(std::shared_ptr<const Profile> profile);
+  // For another GPU than the profile's: its times are multiplied by the ratio of the rooflines,
+  // and the origins say so. Throws InputError for an unknown GPU, and across architectures
+  // unless `generations` is any.
+  CostModel(std::shared_ptr<const Profile> profile, std::string_view gpu,
+            Generations generations = Generations::same_only);
 
   [[nodiscard]] ExpertCurve experts(const ExpertShape& shape) const;
   [[nodiscard]] GemmCurve gemm(double n, double k, Dtype dtype) const;
@@ -145,14 +160,16 @@ class CostModel {
   [[nodiscard]] Estimate step_overhead(double sequences) const;
 
   [[nodiscard]] const Profile& profile() const { return *profile_; }
+  // Empty, or the warning that a moved profile deserves.
+  [[nodiscard]] const std::string& warning() const { return warning_; }
 
  private:
-  std::shared_ptr<const Profile> profile_;
-};
+  void add_transfer(CurveOrigin& origin) const;
 
-// A shipped profile by name ("h200-sxm/sglang"), or a file. Throws InputError that lists what
-// there is, or what is damaged and where.
-std::shared_ptr<const Profile> load_profile(const std::string& name_or_path);
-std::vector<std::string> shipped_profiles();
+  std::shared_ptr<const Profile> profile_;
+  Device measured_;  // the profile's GPU
+  Device target_;    // the one asked about
+  std::string warning_;
+};
 
 }  // namespace moesim

@@ -26,6 +26,8 @@ struct ExpertRow {
   int parallel = 1;  // expert parallelism
   double seconds = 0;
   Place place;
+  double active = 0;       // experts with a token, where the table says so
+  double most_loaded = 0;  // assignments of the busiest expert, likewise
 };
 
 // The work of one even-load point on one GPU.
@@ -51,7 +53,8 @@ Features features_of(const ExpertPoint& point);
 std::vector<ExpertRow> read_expert_rows(const Table& table, const std::string& gpu);
 
 // Why a row cannot be true: it moves its weights above the memory's peak, or computes above the
-// tensor cores' peak. Empty where it can. Weights that fit the L2 cache may be faster.
+// tensor cores' peak. Empty where it can. Weights in the L2 cache are not counted; nor are
+// those of uneven rows, whose active experts are not known.
 std::string impossible(const ExpertRow& row, const Device& device);
 
 // Does the row's flag say that it measures what it claims?

@@ -138,7 +138,4 @@ struct Profile {
   bool operator==(const Profile&) const = default;
 };
 
-// Profiles that never pass through a file: a GPU known by its datasheet alone.
-Profile datasheet_profile(const std::string& gpu, const std::string& engine);
-
 }  // namespace moesim

@@ -65,6 +65,10 @@ void Diagnostics::warning(Place place, std::string message, std::string expected
                    std::move(hint)});
 }
 
+void Diagnostics::append(const Diagnostics& others) {
+  list_.insert(list_.end(), others.list_.begin(), others.list_.end());
+}
+
 bool Diagnostics::has_errors() const {
   return std::ranges::any_of(list_,
                              [](const auto& d) { return d.severity == Severity::error; });

@@ -43,6 +43,8 @@ class Diagnostics {
   void warning(Place place, std::string message, std::string expected = {},
                std::string hint = {});
 
+  void append(const Diagnostics& others);
+
   [[nodiscard]] bool has_errors() const;
   [[nodiscard]] const std::vector<Diagnostic>& all() const { return list_; }
 

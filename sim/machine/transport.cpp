@@ -5,6 +5,12 @@
 #include <cmath>
 
 namespace moesim {
+namespace {
+
+// A measured time below the datasheet's bandwidth is noise near the overhead.
+constexpr double kAtMost = 1.0;
+
+}  // namespace
 
 std::span<const Entry<Pattern>> transports() {
   static constexpr std::array<Entry<Pattern>, 4> table{{
@@ -24,8 +30,20 @@ std::string_view to_text(Pattern pattern) {
   return transports()[static_cast<std::size_t>(pattern)].name;
 }
 
-LayerExchange::LayerExchange(const RankGroup& ranks, Pattern pattern, const TransportFit& fit)
-    : ranks_(&ranks), pattern_(pattern), fit_(fit) {}
+LayerExchange::LayerExchange(const RankGroup& ranks, Pattern pattern, const TransportFit& fit,
+                             double experts_per_rank)
+    : ranks_(&ranks), pattern_(pattern), fit_(fit), experts_per_rank_(experts_per_rank) {
+  const Cluster& cluster = ranks.cluster();
+  for (const GpuId gpu : ranks.gpus()) {
+    const GpuPlace& place = cluster.place(gpu);
+    if (place.up.value >= 0) local_bandwidth_ += cluster.link(place.up).bandwidth;
+    if (place.nic >= 0) {
+      network_bandwidth_ += cluster.nics()[static_cast<std::size_t>(place.nic)].bandwidth;
+    }
+  }
+  local_bandwidth_ /= ranks.ranks();
+  network_bandwidth_ /= ranks.ranks();
+}
 
 const Traffic& LayerExchange::dispatch(const DispatchDemand& demand, Bytes row) {
   return fill(demand, row, Direction::forward, fit_.dispatch);
@@ -63,25 +81,74 @@ const Traffic& LayerExchange::fill(const DispatchDemand& demand, Bytes row, Dire
     traffic_.share_domain = demand.reach_node;
   }
   traffic_.padded_pair = pattern_ == Pattern::padded ? largest_pair(demand) : Bytes{0};
-  traffic_.local_efficiency = cost.local_efficiency;
-  traffic_.network_efficiency = cost.network_efficiency;
-  traffic_.overhead = cost.fixed + cost.per_doubling * std::log2(std::max(demand.ranks, 1));
+  const Even seconds = even(demand);
+  const Efficiency efficiency =
+      efficiency_of(cost, row, fit_.sms, seconds.local, seconds.network);
+  traffic_.local_efficiency = efficiency.local;
+  traffic_.network_efficiency = efficiency.network;
+  traffic_.overhead = overhead_of(cost, demand.ranks, demand.nodes, experts_per_rank_);
+  if (pattern_ == Pattern::padded) follow_curve(seconds.local);
   return traffic_;
 }
 
-Bytes LayerExchange::largest_pair(const DispatchDemand& demand) const {
+// As fast inside the domain as the measured all-to-all of its ranks: the first point is the
+// overhead, the rest the bytes.
+void LayerExchange::follow_curve(Seconds local) {
+  const CollectiveCurve* curve = curve_for(fit_.curves, "nccl", "alltoall", ranks_->lanes());
+  if (curve == nullptr || local.value <= 0) return;
+  const Bytes from_each = traffic_.padded_pair * ranks_->lanes();
+  const Seconds first{curve->seconds.front()};
+  const Seconds rest = read_curve(*curve, from_each) - first;
+  traffic_.overhead = std::max(Seconds{0}, first - ranks_->local_latency());
+  if (rest.value > 0) traffic_.local_efficiency = std::min(local / rest, kAtMost);
+}
+
+// Sums over all sources as if their destinations were spread evenly over the ranks: exact when
+// the traffic is even, and skew is the network model's matter, not the efficiency's.
+LayerExchange::Even LayerExchange::even(const DispatchDemand& demand) {
+  const double ranks = demand.ranks;
+  const double lanes = ranks_->lanes();
+  double pairs = 0, domains = 0;
+  if (traffic_.padded_pair.value > 0) {
+    pairs = traffic_.padded_pair.value * ranks * ranks;
+  } else {
+    group_weight_.assign(static_cast<std::size_t>(demand.groups), 0.0);
+    for (std::size_t r = 0; r < weight_.size(); ++r) {
+      group_weight_[static_cast<std::size_t>(demand.group_of_rank[r])] += weight_[r];
+    }
+    for (std::size_t g = 0; g < group_weight_.size(); ++g) {
+      const auto row_sum = [&](std::span<const double> shares) {
+        const std::size_t width = shares.size() / group_weight_.size();
+        double sum = 0;
+        for (const double share : shares.subspan(g * width, width)) sum += share;
+        return sum;
+      };
+      pairs += group_weight_[g] * row_sum(traffic_.share);
+      if (traffic_.relayed()) domains += group_weight_[g] * row_sum(traffic_.share_domain);
+    }
+  }
+  Even out;
+  const bool relays = traffic_.relayed();
+  const double inside = relays ? (ranks - demand.nodes) / ranks : (lanes - 1) / ranks;
+  const double across =
+      relays ? domains * (demand.nodes - 1) / demand.nodes : pairs * (ranks - lanes) / ranks;
+  if (local_bandwidth_.value > 0) out.local = Bytes{pairs * inside / ranks} / local_bandwidth_;
+  if (network_bandwidth_.value > 0) out.network = Bytes{across / ranks} / network_bandwidth_;
+  return out;
+}
+
+Bytes LayerExchange::largest_pair(const DispatchDemand& demand) {
   const auto ranks = static_cast<std::size_t>(demand.ranks);
-  std::vector<double> heaviest(static_cast<std::size_t>(demand.groups), 0.0);
+  group_weight_.assign(static_cast<std::size_t>(demand.groups), 0.0);
   for (std::size_t r = 0; r < ranks; ++r) {
-    double& weight = heaviest[static_cast<std::size_t>(demand.group_of_rank[r])];
+    double& weight = group_weight_[static_cast<std::size_t>(demand.group_of_rank[r])];
     weight = std::max(weight, weight_[r]);
   }
   double largest = 0;
-  for (std::size_t g = 0; g < heaviest.size(); ++g) {
-    const auto row = demand.reach_rank.begin() + static_cast<std::ptrdiff_t>(g * ranks);
-    largest =
-        std::max(largest, heaviest[g] *
-                              *std::max_element(row, row + static_cast<std::ptrdiff_t>(ranks)));
+  for (std::size_t g = 0; g < group_weight_.size(); ++g) {
+    const std::span<const double> row =
+        std::span<const double>(demand.reach_rank).subspan(g * ranks, ranks);
+    largest = std::max(largest, group_weight_[g] * *std::max_element(row.begin(), row.end()));
   }
   return Bytes{largest};
 }

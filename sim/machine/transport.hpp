@@ -31,7 +31,8 @@ std::string_view to_text(Pattern pattern);
 class LayerExchange {
  public:
   // `ranks` outlives this object.
-  LayerExchange(const RankGroup& ranks, Pattern pattern, const TransportFit& fit);
+  LayerExchange(const RankGroup& ranks, Pattern pattern, const TransportFit& fit,
+                double experts_per_rank = 0);
 
   // `row`: bytes of one token on the wire, scales included. The demand's nodes are the group's
   // domains. Throws BrokenLaw when the demand contradicts itself.
@@ -42,12 +43,23 @@ class LayerExchange {
   const Traffic& fill(const DispatchDemand& demand, Bytes row, Direction direction,
                       const TransportCost& cost);
   void check(const DispatchDemand& demand) const;
-  [[nodiscard]] Bytes largest_pair(const DispatchDemand& demand) const;
+  [[nodiscard]] Bytes largest_pair(const DispatchDemand& demand);
+  // What a GPU would take on average at the links' full bandwidth.
+  struct Even {
+    Seconds local{0};
+    Seconds network{0};
+  };
+  [[nodiscard]] Even even(const DispatchDemand& demand);
+  void follow_curve(Seconds local);
 
   const RankGroup* ranks_;
   Pattern pattern_;
   TransportFit fit_;
-  std::vector<double> weight_;  // [ranks]
+  double experts_per_rank_;
+  BytesPerSecond local_bandwidth_{0};    // of a GPU
+  BytesPerSecond network_bandwidth_{0};  // of a GPU
+  std::vector<double> weight_;           // [ranks]
+  std::vector<double> group_weight_;     // [groups] sum, or largest
   Traffic traffic_;
 };
 

@@ -14,6 +14,8 @@ constexpr std::array kPolicies = {
     Entry<MakeDispatch>{"random", "each token draws a replica", dispatch::random},
     Entry<MakeDispatch>{"round_robin", "tokens take the replicas in turn",
                         dispatch::round_robin},
+    Entry<MakeDispatch>{"gather", "a node the token visits anyway, else any replica",
+                        dispatch::gather},
     Entry<MakeDispatch>{"lp", "least busy GPU possible for the step's counts", dispatch::lp},
     Entry<MakeDispatch>{"min_active", "fewest active experts on a GPU", dispatch::min_active},
     Entry<MakeDispatch>{"spill", "hot GPUs hand tokens and weights to idle ones",
@@ -24,6 +26,13 @@ constexpr std::array kPolicies = {
 };
 
 }  // namespace
+
+void DispatchPolicy::learn(int, const TokenView&) {}
+
+void DispatchPolicy::token_shares(int, std::span<const std::uint16_t>,
+                                  std::vector<SlotShare>& out) const {
+  out.clear();
+}
 
 void DispatchPolicy::set_sources(std::span<const double>) {}
 

@@ -10,6 +10,7 @@
 
 #include "sim/base/registry.hpp"
 #include "sim/placement/placement.hpp"
+#include "sim/placement/problem.hpp"
 
 namespace moesim {
 
@@ -28,6 +29,11 @@ struct DispatchSettings {
   double spill_above = 1.2;         // spill: GPUs above this times the mean give tokens away
 };
 
+struct SlotShare {
+  int slot = 0;
+  double share = 0;
+};
+
 class DispatchPolicy {
  public:
   virtual ~DispatchPolicy() = default;
@@ -44,6 +50,15 @@ class DispatchPolicy {
   // [groups * layer slots] of an expert's tokens from a source group, the share that each of
   // its slots receives; adds up to 1 over the slots of an expert, in each group.
   virtual void shares(int layer, std::span<const double> counts, std::vector<double>& out) = 0;
+
+  // A sample of the tokens to come, per epoch: policies that look at a token's other experts
+  // take their mean shares from it (until then they split evenly).
+  virtual void learn(int layer, const TokenView& sample);
+  // True if the shares of one token differ from the mean: then token_shares() tells them.
+  [[nodiscard]] virtual bool looks_at_tokens() const { return false; }
+  // Of one token with these experts: shares per slot; 1 in sum over the slots of each expert.
+  virtual void token_shares(int layer, std::span<const std::uint16_t> experts,
+                            std::vector<SlotShare>& out) const;
 
   // [gpus] tokens that each source GPU sends, where they differ; policies that look at the
   // source use them from the next split() on.

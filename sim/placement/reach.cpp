@@ -57,6 +57,42 @@ void accumulate(const TokenView& sample, const Shares& shares, std::span<double>
   for (double& r : reach) r = std::min(1.0, r * each);
 }
 
+// The same where the shares differ from token to token; one group.
+void accumulate_tokens(const Placement& p, int layer, const DispatchPolicy& policy,
+                       const TokenView& sample, DispatchDemand& d) {
+  const auto gpus = p.slot_gpus(layer);
+  const auto experts = p.slot_experts(layer);
+  const double each = 1.0 / static_cast<double>(sample.tokens());
+  std::vector<double> miss_rank(z(d.ranks));
+  std::vector<double> miss_node(z(d.nodes));
+  std::vector<double> on_node(z(d.nodes));
+  std::vector<SlotShare> shares;
+  for (std::size_t t = 0; t < sample.tokens(); ++t) {
+    policy.token_shares(layer, sample.of(t), shares);
+    std::ranges::fill(miss_rank, 1.0);
+    std::ranges::fill(miss_node, 1.0);
+    for (std::size_t i = 0; i < shares.size();) {  // the slots of one expert follow each other
+      const int expert = experts[z(shares[i].slot)];
+      std::ranges::fill(on_node, 0.0);
+      for (; i < shares.size() && experts[z(shares[i].slot)] == expert; ++i) {
+        const std::size_t g = z(gpus[z(shares[i].slot)]);
+        d.assignments[g] += shares[i].share * each;
+        miss_rank[g] *= 1 - std::min(shares[i].share, 1.0);
+        on_node[z(p.node_of(static_cast<int>(g)))] += shares[i].share;
+      }
+      for (std::size_t n = 0; n < on_node.size(); ++n) {
+        miss_node[n] *= 1 - std::min(on_node[n], 1.0);
+      }
+    }
+    for (std::size_t g = 0; g < miss_rank.size(); ++g)
+      d.reach_rank[g] += (1 - miss_rank[g]) * each;
+    for (std::size_t n = 0; n < miss_node.size(); ++n)
+      d.reach_node[n] += (1 - miss_node[n]) * each;
+  }
+  for (double& r : d.reach_rank) r = std::min(r, 1.0);
+  for (double& r : d.reach_node) r = std::min(r, 1.0);
+}
+
 }  // namespace
 
 Reach::Reach(const Placement& placement, DispatchPolicy& policy,
@@ -75,15 +111,16 @@ Reach::Reach(const Placement& placement, DispatchPolicy& policy,
       demand.node_of_rank.push_back(placement.node_of(g));
     }
     demand_.push_back(std::move(demand));
+    policy.learn(l, sample);
     std::vector<double> counts(z(placement.experts), 0.0);
     for (const std::uint16_t e : sample.experts) counts[e] += 1;
     policy.shares(l, counts, shares_.emplace_back());
-    sample_layer(l, sample);
+    sample_layer(l, policy, sample);
     check(demand_.back());
   }
 }
 
-void Reach::sample_layer(int layer, const TokenView& sample) {
+void Reach::sample_layer(int layer, const DispatchPolicy& policy, const TokenView& sample) {
   DispatchDemand& d = demand_[at(layer)];
   const auto gpus = placement_->slot_gpus(layer);
   const auto experts = placement_->slot_experts(layer);
@@ -92,7 +129,11 @@ void Reach::sample_layer(int layer, const TokenView& sample) {
   d.assignments.assign(z(d.groups) * ranks, 0.0);
   d.reach_rank.assign(z(d.groups) * ranks, 0.0);
   d.reach_node.assign(z(d.groups) * nodes, 0.0);
-  for (std::size_t group = 0; group < z(d.groups); ++group) {
+  if (policy.looks_at_tokens()) {
+    MOESIM_LAW(d.groups == 1, "policies that look at tokens do not look at sources");
+    accumulate_tokens(*placement_, layer, policy, sample, d);
+  }
+  for (std::size_t group = 0; group < z(d.groups) && !policy.looks_at_tokens(); ++group) {
     Shares to_rank(z(placement_->experts));
     Shares to_node(z(placement_->experts));
     for (std::size_t s = 0; s < experts.size(); ++s) {

@@ -38,7 +38,7 @@ class Reach {
 
  private:
   static std::size_t at(int i) { return static_cast<std::size_t>(i); }
-  void sample_layer(int layer, const TokenView& sample);
+  void sample_layer(int layer, const DispatchPolicy& policy, const TokenView& sample);
   void check(const DispatchDemand& demand) const;
 
   const Placement* placement_;

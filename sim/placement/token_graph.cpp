@@ -38,20 +38,6 @@ std::span<const int> TokenGraph::tokens_of(int expert) const {
                                    z(begin_[z(expert) + 1] - begin_[z(expert)]));
 }
 
-double nodes_per_token(const TokenGraph& graph, std::span<const double> share, int nodes) {
-  if (graph.tokens() == 0) return 0;
-  std::vector<double> miss(z(nodes));
-  double reached = 0;
-  for (int t = 0; t < graph.tokens(); ++t) {
-    std::ranges::fill(miss, 1.0);
-    for (const int e : graph.experts_of(t)) {
-      for (std::size_t n = 0; n < z(nodes); ++n) miss[n] *= 1 - share[z(e) * z(nodes) + n];
-    }
-    for (const double m : miss) reached += 1 - m;
-  }
-  return reached / graph.tokens();
-}
-
 namespace {
 
 // The state of one division: what each token has on each node and what each move would save.

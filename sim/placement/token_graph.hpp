@@ -43,8 +43,4 @@ struct NodeLimits {
 void refine_division(const TokenGraph& graph, std::span<const double> load,
                      const NodeLimits& limits, std::vector<int>& node_of);
 
-// Mean over tokens of the number of nodes reached when expert e goes to node n with probability
-// share[e * nodes + n].
-double nodes_per_token(const TokenGraph& graph, std::span<const double> share, int nodes);
-
 }  // namespace moesim

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
 #include "sim/base/errors.hpp"
 #include "sim/router/normal.hpp"
@@ -12,8 +13,24 @@ namespace moesim {
 
 namespace {
 
-constexpr int kTable = 1 << CountTables::kBits;
+// Quantiles of the standard normal distribution, so that a draw is a table look-up.
+constexpr int kTable = 4096;
 constexpr std::uint64_t kMask = kTable - 1;
+
+const std::vector<float>& normal_table() {
+  static const std::vector<float> table = [] {
+    std::vector<float> z(kTable);
+    double square = 0;
+    for (std::size_t i = 0; i < kTable; ++i) {
+      z[i] = static_cast<float>(normal_quantile((static_cast<double>(i) + 0.5) / kTable));
+      square += static_cast<double>(z[i]) * z[i] / kTable;
+    }
+    for (float& quantile : z) quantile /= static_cast<float>(std::sqrt(square));
+    return z;
+  }();
+  return table;
+}
+
 // Below this mean a binomial is drawn by inversion, above it by its Cornish-Fisher expansion.
 constexpr float kFewTokens = 3.0F;
 
@@ -106,27 +123,33 @@ void settle(int missing, int tokens, std::span<const float> p, Stream& stream,
   MOESIM_LAW(missing == 0, "tokens routed = tokens x top_k");
 }
 
-}  // namespace
-
-CountTables::CountTables(double jitter)
-    : normal_(kTable), jitter_(kTable), has_jitter_(jitter > 0) {
-  double square = 0;
-  double mean = 0;
-  for (int i = 0; i < kTable; ++i) {
-    const double z = normal_quantile((i + 0.5) / kTable);
-    square += z * z / kTable;
-    mean += std::exp(jitter * z) / kTable;
+// p becomes pi with every rate times exp(jitter z), to second order and with mean 1, at the
+// level that keeps the sum of p.
+void shake(const CountRates& rates, float jitter, const float* normal, Stream& stream,
+           std::span<float> shift, std::span<float> p) {
+  const std::size_t experts = p.size();
+  float moved = 0;
+  float slopes = 0;
+  for (std::size_t e = 0; e < experts; e += 4) {
+    std::uint64_t bits = stream.bits();
+    for (std::size_t i = e; i < std::min(e + 4, experts); ++i) {
+      const float z = normal[bits & kMask];
+      bits >>= 16;
+      shift[i] = jitter * (z + jitter / 2 * (z * z - 1));
+      moved += rates.slope[i] * shift[i];
+      slopes += rates.slope[i];
+    }
   }
-  for (int i = 0; i < kTable; ++i) {
-    const double z = normal_quantile((i + 0.5) / kTable);
-    const auto slot = static_cast<std::size_t>(i);
-    normal_[slot] = static_cast<float>(z / std::sqrt(square));
-    jitter_[slot] = static_cast<float>(std::exp(jitter * z) / mean - 1);
+  const float level = slopes > 0 ? moved / slopes : 0;
+  for (std::size_t e = 0; e < experts; ++e) {
+    p[e] = std::clamp(rates.pi[e] + rates.slope[e] * (shift[e] - level), 0.0F, 1.0F);
   }
 }
 
-void draw_counts(const CountRates& rates, const CountTables& tables, int tokens, int top_k,
-                 Stream& stream, std::span<float> scratch, std::span<int> counts) {
+}  // namespace
+
+void draw_counts(const CountRates& rates, double jitter, int tokens, int top_k, Stream& stream,
+                 std::span<float> scratch, std::span<int> counts) {
   const std::size_t experts = counts.size();
   if (tokens == 0) {
     std::fill(counts.begin(), counts.end(), 0);
@@ -134,23 +157,11 @@ void draw_counts(const CountRates& rates, const CountTables& tables, int tokens,
   }
   std::span<float> p = scratch.first(experts);
   std::span<float> weight = scratch.subspan(experts, experts);
-  std::copy(rates.pi.begin(), rates.pi.end(), p.begin());
-  if (tables.has_jitter()) {
-    float moved = 0;
-    float slopes = 0;
-    for (std::size_t e = 0; e < experts; e += 4) {
-      std::uint64_t bits = stream.bits();
-      for (std::size_t i = e; i < std::min(e + 4, experts); ++i) {
-        weight[i] = tables.jitter()[bits & kMask];
-        bits >>= 16;
-        moved += rates.slope[i] * weight[i];
-        slopes += rates.slope[i];
-      }
-    }
-    const float level = slopes > 0 ? moved / slopes : 0;
-    for (std::size_t e = 0; e < experts; ++e) {
-      p[e] = std::clamp(p[e] + rates.slope[e] * (weight[e] - level), 0.0F, 1.0F);
-    }
+  const float* normal = normal_table().data();
+  if (jitter > 0) {
+    shake(rates, static_cast<float>(jitter), normal, stream, weight, p);
+  } else {
+    std::copy(rates.pi.begin(), rates.pi.end(), p.begin());
   }
   float variance = 0;
   for (std::size_t e = 0; e < experts; ++e) variance += p[e] * (1 - p[e]);
@@ -161,7 +172,7 @@ void draw_counts(const CountRates& rates, const CountTables& tables, int tokens,
       counts[e] = few(tokens, p[e], static_cast<float>(bits >> 40) * 0x1p-24F);
     } else {
       const float share = p[e] * (1 - p[e]) / std::max(2 * p[e] * (1 - p[e]), variance);
-      counts[e] = many(tokens, p[e], 1 / (1 - share), tables.normal()[bits & kMask]);
+      counts[e] = many(tokens, p[e], 1 / (1 - share), normal[bits & kMask]);
     }
     sum += counts[e];
   }

@@ -27,7 +27,11 @@ GroupThresholds group_thresholds(const RouterShape& shape, std::span<const doubl
   std::vector<double> gain(rates.size());
   std::vector<TokenSampler::WithoutItself> without;
   for (int t = 0; t < tokens; ++t) {
-    sampler.draw(stream, chosen);
+    if (t % 2 == 0) {
+      sampler.draw(stream, chosen);
+    } else {
+      sampler.draw_mirrored(stream, chosen);
+    }
     sampler.thresholds(latest);
     for (std::size_t g = 0; g < groups; ++g) {
       sum[g] += latest[g];
@@ -70,7 +74,7 @@ void grouped_inclusion(const GroupThresholds& thresholds, std::span<const double
       slope += thresholds.itself[e] * miss * scaled * x.mean / (1 + scaled * x.mean / x.shape);
     }
     const double missing = top_k - sum;
-    if (std::abs(missing) < 1e-9 * top_k || slope <= 0) break;
+    if (std::abs(missing) < 1e-6 * top_k || slope <= 0) break;
     level *= std::exp(std::clamp(missing / slope, -1.0, 1.0));
   }
 }

@@ -45,7 +45,7 @@ double solve_tau(std::span<const double> rates, int k) {
     }
     const double step = (target - sum) / slope;
     tau += step;
-    if (std::abs(step) <= 1e-9 * tau) break;
+    if (std::abs(step) <= 1e-6 * tau) break;
   }
   return tau;
 }
@@ -79,7 +79,7 @@ void inclusion(std::span<const double> rates, int k, std::span<double> pi) {
       sum += pi[e];
       steep += miss * level * x[e] / (1 + level * x[e] / shape);
     }
-    if (std::abs(k - sum) < 1e-9 * k) break;
+    if (std::abs(k - sum) < 1e-6 * k) break;
     level *= std::exp(std::clamp((k - sum) / steep, -1.0, 1.0));
   }
 }

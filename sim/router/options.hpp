@@ -9,6 +9,28 @@
 
 namespace moesim {
 
+// Something that happens to the router: one [[router.event]].
+struct RouterEventOptions {
+  Seconds at{0};
+  // collapse: the most popular `experts` of a layer come to take `share` of its tokens'
+  // choices,
+  //   little by little over `steps`.
+  // new_expert: `expert` is not there before `at`; for `steps` steps `share` of the tokens are
+  //   forced through it, then it has the popularity of its own.
+  // prune: `expert` is never chosen again.
+  // merge: `expert` takes over what `other` would get.
+  // reinitialise: `expert` starts again with the layer's median popularity.
+  std::string kind;
+  int layer = -1;  // MoE layer, from 0; -1: all
+  int expert = 0;
+  int other = 0;
+  int experts = 1;
+  double share = 0.2;
+  int steps = 1000;
+
+  friend bool operator==(const RouterEventOptions&, const RouterEventOptions&) = default;
+};
+
 struct RouterOptions {
   // A preset's name ("deepseek-v3"), a number (the lognormal sigma of every layer; 0 is a
   // balanced router), or the path of a router or trace file.
@@ -29,7 +51,9 @@ struct RouterOptions {
   std::string overflow = "none";  // none, drop, reroute, pad
   int top_k = 0;                  // 0: the model's
   double balance_pressure = 0;    // 0..1: flattens the router toward uniform
+  double expert_dropout = 0;      // what if: fraction of the experts out of reach, per step
   bool exact = false;             // sample every token instead of fast counts
+  std::vector<RouterEventOptions> events;
 
   friend bool operator==(const RouterOptions&, const RouterOptions&) = default;
 };

@@ -99,17 +99,23 @@ RouterPreset named(const std::string& skew) {
     flat.sigma = *sigma;
     return flat;
   }
+  if (names_a_file(skew)) return {.name = "file", .evidence = "fitted to a trace"};
   std::vector<std::string> names;
   for (const RouterPreset& preset : kPresets) {
     if (preset.name == skew) return preset;
     names.emplace_back(preset.name);
   }
-  throw InputError(fmt::format("unknown router '{}'", skew),
-                   fmt::format("a sigma, a file, or one of {}", fmt::join(names, ", ")),
-                   did_you_mean(skew, names));
+  throw InputError(
+      fmt::format("unknown router '{}'", skew),
+      fmt::format("a sigma, a .csv or .jsonl file, or one of {}", fmt::join(names, ", ")),
+      did_you_mean(skew, names));
 }
 
 }  // namespace
+
+bool names_a_file(std::string_view skew) {
+  return skew.ends_with(".csv") || skew.ends_with(".jsonl");
+}
 
 std::span<const RouterPreset> router_presets() { return kPresets; }
 
@@ -145,6 +151,7 @@ RouterPreset resolve_router(const RouterOptions& options) {
   within("hot_factor", preset.hot_factor, 0, 1e6);
   within("dead_fraction", preset.dead_fraction, 0, 0.9);
   within("classes", preset.classes, 1, 1024);
+  within("expert_dropout", options.expert_dropout, 0, 0.9);
   within("balance_pressure", options.balance_pressure, 0, 1);
   faults.throw_if_errors();
   return preset;

@@ -24,23 +24,42 @@ RouterShape with_top_k(RouterShape shape, const RouterOptions& options) {
   return shape;
 }
 
+// Drawn from the preset, or fitted; a fit also says what the noise per step is, unless the
+// options do.
+Popularity popularity_of(const RouterOptions& options, const RouterShape& shape,
+                         std::uint64_t seed, const std::vector<std::string>& domains,
+                         RouterPreset& preset) {
+  if (!names_a_file(options.skew)) {
+    return {preset, shape, seed, domains, options.balance_pressure};
+  }
+  const FittedRouter fit = router_from_file(
+      options.skew, {.layers = shape.layers, .experts = shape.experts, .top_k = shape.top_k},
+      {.classes = options.classes, .seed = seed});
+  if (options.step_jitter < 0) preset.step_jitter = fit.step_jitter;
+  return {fit, shape, seed, domains, preset.domain_sigma, options.balance_pressure};
+}
+
 }  // namespace
 
 Router::Router(const RouterOptions& options, const RouterShape& shape, std::uint64_t seed,
                std::vector<std::string> domains)
     : shape_(with_top_k(shape, options)),
       preset_(resolve_router(options)),
-      popularity_(preset_, shape_, seed, domains, options.balance_pressure),
+      popularity_(popularity_of(options, shape_, seed, domains, preset_)),
       drift_time_(options.drift_time),
       capacity_factor_(options.capacity_factor),
       overflow_(parse_overflow(options.overflow)),
       seed_(seed),
-      tables_(preset_.step_jitter),
+      dropout_(options.expert_dropout),
+      exact_(options.exact),
+      life_(options.events, shape_),
       drift_(shape_.cells(), 0.0),
+      factor_(shape_.cells(), 1.0),
       pi_(shape_.cells()),
       slope_(shape_.cells()),
       scratch_(2 * static_cast<std::size_t>(shape_.experts)),
-      drift_stream_(seed, "router.drift") {
+      drift_stream_(seed, "router.drift"),
+      dropout_stream_(seed, "router.dropout") {
   for (int layer = 0; layer < shape_.layers; ++layer) {
     count_streams_.emplace_back(seed, "router.counts", static_cast<std::uint64_t>(layer));
   }
@@ -52,17 +71,28 @@ Router::Router(const RouterOptions& options, const RouterShape& shape, std::uint
   domain_slope_.assign(n, std::vector<float>(shape_.cells()));
   share_.assign(n, 1.0 / static_cast<double>(n));
   sampled_share_ = share_;
-  refresh_domains();
+  update_life(Seconds{0}, /*force=*/true);
 }
 
 void Router::advance(Seconds now) {
-  if (preset_.drift_sigma <= 0 || now <= drifted_at_) return;
-  // AR(1): after a time dt the drift has kept exp(-dt / drift_time) of itself.
-  const double kept = std::exp(-((now - drifted_at_) / drift_time_));
-  const double fresh = preset_.drift_sigma * std::sqrt(1 - kept * kept);
-  if (fresh < std::min(kDriftStep, preset_.drift_sigma / 2)) return;
-  for (double& d : drift_) d = kept * d + fresh * drift_stream_.normal();
-  drifted_at_ = now;
+  bool drifted = false;
+  if (preset_.drift_sigma > 0 && now > drifted_at_) {
+    // AR(1): after a time dt the drift has kept exp(-dt / drift_time) of itself.
+    const double kept = std::exp(-((now - drifted_at_) / drift_time_));
+    const double fresh = preset_.drift_sigma * std::sqrt(1 - kept * kept);
+    drifted = fresh >= std::min(kDriftStep, preset_.drift_sigma / 2);
+    if (drifted) {
+      for (double& d : drift_) d = kept * d + fresh * drift_stream_.normal();
+      drifted_at_ = now;
+    }
+  }
+  update_life(now, drifted);
+}
+
+void Router::update_life(Seconds now, bool force) {
+  if (!life_.update(now, step_, popularity_.inclusion_of(0)) && !force) return;
+  const auto events = life_.factors();
+  for (std::size_t i = 0; i < factor_.size(); ++i) factor_[i] = std::exp(drift_[i]) * events[i];
   refresh_domains();
 }
 
@@ -74,7 +104,7 @@ void Router::refresh_domains() {
     const auto marginal = popularity_.inclusion_of(static_cast<int>(d));
     for (std::size_t begin = 0; begin < shape_.cells(); begin += experts) {
       for (std::size_t e = 0; e < experts; ++e) {
-        rate[e] = rate_of(marginal[begin + e]) * std::exp(drift_[begin + e]);
+        rate[e] = rate_of(marginal[begin + e]) * factor_[begin + e];
       }
       level_inclusion(rate, shape_.top_k, pi);
       for (std::size_t e = 0; e < experts; ++e) {
@@ -128,16 +158,92 @@ void Router::set_mix(std::span<const double> share) {
 }
 
 void Router::counts(const StepMix& mix, ExpertCounts& out) {
+  ++step_;
   set_mix(mix.share);
   out.resize(shape_.cells());
+  // Requests have tastes of their own, which average out over many.
+  const double request = mix.requests > 0 ? preset_.request_sigma / std::sqrt(mix.requests) : 0;
+  const double jitter = std::hypot(preset_.step_jitter, request);
+  if (dropout_ > 0) drop_experts();
+  const std::span<const float> pi = dropout_ > 0 ? dropped_pi_ : pi_;
+  const std::span<const float> slope = dropout_ > 0 ? dropped_slope_ : slope_;
   const auto experts = static_cast<std::size_t>(shape_.experts);
   for (std::size_t layer = 0; layer < count_streams_.size(); ++layer) {
     const std::size_t begin = layer * experts;
-    draw_counts(
-        {std::span(pi_).subspan(begin, experts), std::span(slope_).subspan(begin, experts)},
-        tables_, mix.tokens, shape_.top_k, count_streams_[layer], scratch_,
-        std::span(out).subspan(begin, experts));
+    const std::span<int> row = std::span(out).subspan(begin, experts);
+    if (exact_) {
+      exact_counts(static_cast<int>(layer), mix.tokens, jitter, row);
+    } else {
+      draw_counts({pi.subspan(begin, experts), slope.subspan(begin, experts)}, jitter,
+                  mix.tokens, shape_.top_k, count_streams_[layer], scratch_, row);
+    }
   }
+}
+
+void Router::drop_experts() {
+  const auto experts = static_cast<std::size_t>(shape_.experts);
+  dropped_pi_ = pi_;
+  dropped_slope_ = slope_;
+  for (std::size_t begin = 0; begin < pi_.size(); begin += experts) {
+    float kept = 0;
+    std::size_t there = experts;
+    for (std::size_t i = begin; i < begin + experts; ++i) {
+      // Always leave a token enough experts to choose from.
+      const bool enough = there > static_cast<std::size_t>(shape_.top_k);
+      if (dropout_stream_.uniform() < dropout_ && enough) {
+        dropped_pi_[i] = dropped_slope_[i] = 0;
+        --there;
+      }
+      kept += dropped_pi_[i];
+    }
+    // What the missing ones had goes to the others in proportion to their slope, which keeps
+    // every pi below 1 to first order; what is left over, settle() gives away.
+    const float missing = static_cast<float>(shape_.top_k) - kept;
+    float slopes = 0;
+    for (std::size_t i = begin; i < begin + experts; ++i) slopes += dropped_slope_[i];
+    if (slopes <= 0) continue;
+    for (std::size_t i = begin; i < begin + experts; ++i) {
+      dropped_pi_[i] = std::min(1.0F, dropped_pi_[i] + dropped_slope_[i] * missing / slopes);
+    }
+  }
+}
+
+void Router::exact_counts(int layer, int tokens, double jitter, std::span<int> out) {
+  std::fill(out.begin(), out.end(), 0);
+  Stream& stream = count_streams_[static_cast<std::size_t>(layer)];
+  std::vector<double> shaken(out.size());
+  for (double& s : shaken) s = std::exp(jitter * stream.normal());
+  std::vector<double> rate(out.size());
+  std::vector<int> chosen(static_cast<std::size_t>(shape_.top_k));
+  // Tokens per (domain, class): multinomial, one binomial after the other.
+  auto left = static_cast<std::uint64_t>(tokens);
+  double share_left = 1;
+  const int classes = popularity_.classes();
+  for (std::size_t d = 0; d < share_.size(); ++d) {
+    for (int c = 0; c < classes; ++c) {
+      const double share = share_[d] * popularity_.class_share(c);
+      const bool last = d + 1 == share_.size() && c + 1 == classes;
+      const std::uint64_t n =
+          last ? left : stream.binomial(left, std::min(1.0, share / share_left));
+      left -= n;
+      share_left -= share;
+      if (n == 0) continue;
+      current_rates(layer, c, static_cast<int>(d), rate);
+      for (std::size_t e = 0; e < rate.size(); ++e) rate[e] *= shaken[e];
+      TokenSampler sampler(shape_, rate);
+      for (std::uint64_t t = 0; t < n; ++t) {
+        sampler.draw(stream, chosen);
+        for (const int e : chosen) ++out[static_cast<std::size_t>(e)];
+      }
+    }
+  }
+}
+
+void Router::current_rates(int layer, int token_class, int domain,
+                           std::span<double> out) const {
+  popularity_.rates(layer, token_class, domain, out);
+  const double* factor = factor_.data() + static_cast<std::size_t>(layer) * out.size();
+  for (std::size_t e = 0; e < out.size(); ++e) out[e] *= factor[e];
 }
 
 OverflowTotals Router::limit(int tokens, ExpertCounts& counts) {
@@ -178,7 +284,6 @@ void Router::draw_tokens(int layer, int tokens, Stream& stream, TokenSample& out
   out.expert.resize(n * k);
   out.domain.resize(n);
   std::vector<double> rate(static_cast<std::size_t>(shape_.experts));
-  const double* drift = drift_.data() + static_cast<std::size_t>(layer) * rate.size();
   // Tokens are dealt to (domain, class) in fixed shares, so that a sample has the mix's own
   // marginals, and the same token has the same class in every layer.
   const int classes = popularity_.classes();
@@ -186,12 +291,11 @@ void Router::draw_tokens(int layer, int tokens, Stream& stream, TokenSample& out
   double until = 0.5;
   for (std::size_t d = 0; d < share_.size(); ++d) {
     for (int c = 0; c < classes; ++c) {
-      until += share_[d] / classes * tokens;
+      until += share_[d] * popularity_.class_share(c) * tokens;
       const bool last = d + 1 == share_.size() && c + 1 == classes;
       const std::size_t end = last ? n : std::min(n, static_cast<std::size_t>(until));
       if (token >= end) continue;
-      popularity_.rates(layer, c, static_cast<int>(d), rate);
-      for (std::size_t e = 0; e < rate.size(); ++e) rate[e] *= std::exp(drift[e]);
+      current_rates(layer, c, static_cast<int>(d), rate);
       TokenSampler sampler(shape_, rate);
       for (; token < end; ++token) {
         sampler.draw(stream, std::span(out.expert).subspan(token * k, k));

@@ -12,6 +12,7 @@
 #include "sim/base/units.hpp"
 #include "sim/router/capacity.hpp"
 #include "sim/router/counts.hpp"
+#include "sim/router/life.hpp"
 #include "sim/router/options.hpp"
 #include "sim/router/popularity.hpp"
 #include "sim/router/shape.hpp"
@@ -23,6 +24,7 @@ namespace moesim {
 struct StepMix {
   int tokens = 0;
   std::span<const double> share = {};
+  int requests = 0;  // that the tokens belong to; 0: very many
 };
 
 // Tokens per (layer, expert), layer by layer; the caller keeps and reuses it.
@@ -62,7 +64,8 @@ class Router {
   [[nodiscard]] const RouterShape& shape() const { return shape_; }
   [[nodiscard]] int domains() const { return popularity_.domains(); }
 
-  // Lets popularity drift up to `now`; earlier times change nothing.
+  // Lets popularity drift, and events happen, up to `now`; earlier times change nothing. Events
+  // that go on for some steps count the calls of counts().
   void advance(Seconds now);
   // Grows whenever popularity or the mix has moved so far that anything derived from a
   // sample or from inclusion() must be made anew.
@@ -86,7 +89,12 @@ class Router {
   void draw_tokens(int layer, int tokens, Stream& stream, TokenSample& out) const;
 
  private:
+  // The rates of one layer's (class, domain) now, drift and events included.
+  void current_rates(int layer, int token_class, int domain, std::span<double> out) const;
+  void exact_counts(int layer, int tokens, double jitter, std::span<int> out);
+  void drop_experts();
   void set_mix(std::span<const double> share);
+  void update_life(Seconds now, bool force);
   void refresh_domains();
   void blend();
 
@@ -98,10 +106,14 @@ class Router {
   Overflow overflow_;
   CapacityResult limited_;
   std::uint64_t seed_;
-  CountTables tables_;
+  double dropout_;
+  bool exact_;
+  RouterLife life_;
+  long step_ = 0;
   int epoch_ = 0;
   Seconds drifted_at_{0};
   std::vector<double> drift_;                     // log rate: layers x experts
+  std::vector<double> factor_;                    // of drift and events on the rates
   std::vector<std::vector<float>> domain_pi_;     // per domain: layers x experts
   std::vector<std::vector<float>> domain_slope_;  // d pi / d log rate
   std::vector<double> share_;                     // of the mix in force
@@ -109,8 +121,11 @@ class Router {
   std::vector<float> pi_;
   std::vector<float> slope_;
   std::vector<float> scratch_;
+  std::vector<float> dropped_pi_;  // pi of a step with experts out of reach
+  std::vector<float> dropped_slope_;
   std::vector<Stream> count_streams_;  // one per layer
   Stream drift_stream_;
+  Stream dropout_stream_;
   std::vector<TokenSample> samples_;  // per layer; tokens == 0: not drawn yet
 };
 

@@ -103,6 +103,12 @@ void TokenSampler::draw(Stream& stream, std::span<int> chosen) {
   }
 }
 
+void TokenSampler::draw_mirrored(Stream& stream, std::span<int> chosen) {
+  mirrored_ = true;
+  draw(stream, chosen);
+  mirrored_ = false;
+}
+
 void TokenSampler::ring(Race& race, int slot, double after, Stream& stream) {
   if (race.left < 1e-3 * race.total) {  // cancellation: sum what is left
     race.left = 0;
@@ -115,7 +121,12 @@ void TokenSampler::ring(Race& race, int slot, double after, Stream& stream) {
     race.time[slot] = kNever;
     return;
   }
-  race.time[slot] = after - std::log(stream.open_uniform()) / race.left;
+  double luck = stream.open_uniform();
+  if (race.rings < 2) {
+    if (mirrored_) luck = 1 - race.luck[race.rings];
+    race.luck[race.rings] = luck;
+  }
+  race.time[slot] = after - std::log(luck) / race.left;
   race.expert[slot] = pick(race, stream);
   race.left -= rates_[static_cast<std::size_t>(race.expert[slot])];
   if (race.rings < 3) {

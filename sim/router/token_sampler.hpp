@@ -23,6 +23,10 @@ class TokenSampler {
   // Writes top_k different experts, best first.
   void draw(Stream& stream, std::span<int> chosen);
 
+  // The token just drawn again with the opposite luck in each group's first two rings
+  // (antithetic variates): two such tokens' thresholds average better than two free ones.
+  void draw_mirrored(Stream& stream, std::span<int> chosen);
+
   // For the token just drawn and each group: before what time one more expert of that group
   // would have had to ring to be chosen. Only where the shape limits groups.
   void thresholds(std::span<double> latest) const;
@@ -43,6 +47,7 @@ class TokenSampler {
     double time[2] = {};  // the next ring not yet used, and the one after
     int expert[2] = {};
     int rings = 0;         // drawn so far
+    double luck[2] = {};   // uniform, of the first two
     double early[3] = {};  // the first three rings, and who rang first and second
     int early_expert[3] = {};
     double score = 0;  // the smaller the better, as Gumbel scores are -log(time)
@@ -65,6 +70,7 @@ class TokenSampler {
   std::vector<std::int32_t> other_;
   std::vector<std::uint32_t> rung_;  // the token that last took this expert
   std::uint32_t token_ = 0;
+  bool mirrored_ = false;
   // Of the token just drawn: when its k-th expert rang, and when the next one would have; the
   // worst score of a group that was kept, and the best of one that was not.
   double last_time_ = 0;

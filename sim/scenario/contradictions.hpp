@@ -31,7 +31,9 @@ class Contradictions {
 
 // The checks of validate.cpp, by topic.
 void validate_model(const Scenario& scenario, Contradictions& tell);
-void validate_layout(const Scenario& scenario, Contradictions& tell);
+// False if the GPUs cannot be divided as asked; the two after it need them to be.
+bool validate_layout(const Scenario& scenario, Contradictions& tell);
+void settle_redundant_experts(Scenario& scenario, Contradictions& tell);
 void validate_memory(const Scenario& scenario, Contradictions& tell);
 void validate_traffic(const Scenario& scenario, Contradictions& tell);
 void validate_policies(const Scenario& scenario, Contradictions& tell);

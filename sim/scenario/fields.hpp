@@ -10,6 +10,7 @@
 // Quantity ("400 Gbps"), std::string, std::vector of numbers or texts. Further kinds:
 //   choice(MOESIM_KEY(mode), "...", {{"none", Overlap::none}, ...})     an enum
 //   table(MOESIM_KEY(rebalance), "...", rebalance_fields())             a struct of its own
+//   table(MOESIM_KEY(input_tokens), "...", length_fields())             also a std::optional
 //   tables("tenant", &O::tenants, "...", tenant_fields())               [[traffic.tenant]]
 // A text key may name its choices (`.one_of(function)`: a registry's names) or suggest them
 // (`.suggest(function)`: anything else is taken too, such as a path), and may take numbers
@@ -64,23 +65,27 @@ struct Field {
   std::function<Names()> choices;         // text and choice
   bool open_choices = false;              // other texts than `choices` are taken too
   bool takes_numbers = false;             // text: 0.5 is "0.5"
-  bool is_required = false;               // must be in the file or in a preset
-  std::string unset_means;  // what the default stands for where it is no value of its own
+  std::string unless;        // ... is_required, unless this key of the same table is there
+  bool is_required = false;  // must be in the file or in a preset
+  std::string unset_means;   // what the default stands for where it is no value of its own
 
   // Leaves: the member of the struct at `owner`, as a value of the field's kind.
   std::function<void(void* owner, const Value&)> store;
   std::function<Value(const void* owner)> load;
   // Tables: the struct's members are those of `fields`.
   const FieldTable* fields = nullptr;
-  std::function<void*(void* owner)> member;                         // table
-  std::function<std::size_t(const void* owner)> count;              // tables
+  std::function<bool(const void* owner)> present;       // table: a std::optional; else unset
+  std::function<void*(void* owner)> member;             // table; makes an absent one
+  std::function<std::size_t(const void* owner)> count;  // tables
   std::function<void*(void* owner, std::size_t index)> element_at;  // tables; grows the list
 
-  Field& range(double min, double max = std::numeric_limits<double>::infinity()) {
+  Field& range(double min) { return range(min, limits.max); }  // to what the member can hold
+  Field& range(double min, double max) {
     limits = {min, max, false};
     return *this;
   }
-  Field& above(double min, double max = std::numeric_limits<double>::infinity()) {
+  Field& above(double min) { return above(min, limits.max); }
+  Field& above(double min, double max) {
     limits = {min, max, true};
     return *this;
   }
@@ -95,6 +100,11 @@ struct Field {
   }
   Field& or_number() { return takes_numbers = true, *this; }
   Field& required() { return is_required = true, *this; }
+  Field& required_unless(std::string key) {
+    is_required = true;
+    unless = std::move(key);
+    return *this;
+  }
   // The default is a marker ("0: all GPUs"), left out of resolved.toml and of range checks.
   Field& unset(std::string meaning) {
     unset_means = std::move(meaning);
@@ -106,6 +116,7 @@ struct FieldTable {
   std::string doc;
   std::string presets;  // folder under scenarios/ with files that `preset` may name
   std::vector<Field> fields;
+  bool part_of_preset = false;  // a preset file may have further keys, which do not apply here
 
   [[nodiscard]] const Field* find(std::string_view name) const;
   [[nodiscard]] Names names() const;  // `preset` included
@@ -269,6 +280,21 @@ Field table(std::string name, M O::*member, std::string doc, const FieldTable& f
   Field f{.name = std::move(name), .doc = std::move(doc), .kind = FieldKind::table};
   f.fields = &fields;
   f.member = [member](void* owner) -> void* { return &(static_cast<O*>(owner)->*member); };
+  return f;
+}
+
+template <class O, class M>
+Field table(std::string name, std::optional<M> O::*member, std::string doc,
+            const FieldTable& fields) {
+  Field f{.name = std::move(name), .doc = std::move(doc), .kind = FieldKind::table};
+  f.fields = &fields;
+  f.member = [member](void* owner) -> void* {
+    auto& held = static_cast<O*>(owner)->*member;
+    return held ? &*held : &held.emplace();
+  };
+  f.present = [member](const void* owner) {
+    return (static_cast<const O*>(owner)->*member).has_value();
+  };
   return f;
 }
 

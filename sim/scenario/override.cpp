@@ -38,6 +38,13 @@ std::optional<std::size_t> index_of(const std::string& key) {
   return index;
 }
 
+// As TOML sees it, which is what resolved.toml must be able to hold.
+bool is_plain_text(const std::shared_ptr<const SourceText>& source, std::string_view argument) {
+  Diagnostics problems;
+  parse_toml(source, fmt::format("# {}\n", argument), problems);
+  return !problems.has_errors() && argument.find('\n') == std::string_view::npos;
+}
+
 Node value_node(const std::shared_ptr<const SourceText>& source, std::string_view value,
                 int column) {
   // Parsed as "x = value" and then moved to where it stands in the argument.
@@ -45,8 +52,7 @@ Node value_node(const std::shared_ptr<const SourceText>& source, std::string_vie
   const std::string document = fmt::format("x = {}\n", value);
   const Node parsed = parse_toml(source, document, ignored);
   Node node;
-  const bool one_value = !ignored.has_errors() && parsed.table()->size() == 1;
-  if (one_value && value.find('\n') == std::string_view::npos) {
+  if (!ignored.has_errors() && parsed.table()->size() == 1) {
     node = parsed.table()->front().node;
   } else {
     node.content = Scalar(std::string(value));
@@ -76,6 +82,9 @@ void set_override(Node& root, std::string_view argument, Diagnostics& diagnostic
     return fail(static_cast<int>(argument.size()) + 1, "--set has no '='",
                 "key=value, as in --set placement.strategy=eplb");
   }
+  if (!is_plain_text(source, argument)) {
+    return fail(1, "--set is not plain text", "UTF-8 without control characters, on one line");
+  }
   const auto trimmed = [](std::string_view text) {
     const auto first = text.find_first_not_of(' ');
     if (first == std::string_view::npos) return std::string_view{};
@@ -83,14 +92,20 @@ void set_override(Node& root, std::string_view argument, Diagnostics& diagnostic
   };
   const std::vector<Step> steps = steps_of(trimmed(argument.substr(0, equals)));
   Node* at = &root;
+  bool is_new = false;
   for (const Step& step : steps) {
     const auto index = index_of(step.key);
     if (step.key.empty()) return fail(step.column, "--set has an empty key", "key=value");
+    if (is_new && index) at->content = Node::List{};
+    is_new = false;
     if (auto* list = std::get_if<Node::List>(&at->content)) {
-      if (!index || *index >= list->size()) {
-        return fail(
-            step.column, fmt::format("there is no element '{}'", step.key),
-            list->empty() ? "the list is empty" : fmt::format("0 to {}", list->size() - 1));
+      if (!index || *index > list->size()) {
+        return fail(step.column, fmt::format("there is no element '{}'", step.key),
+                    fmt::format("0 to {}; {} appends one", list->size(), list->size()));
+      }
+      if (*index == list->size()) {
+        const Span here{source, 1, step.column};
+        list->push_back(Node{here, here, Node::Table{}});
       }
       at = &(*list)[*index];
       continue;
@@ -101,6 +116,7 @@ void set_override(Node& root, std::string_view argument, Diagnostics& diagnostic
     if (entry == table.end()) {
       const Span here{source, 1, step.column};
       table.push_back({step.key, Node{here, here, Node::Table{}}});
+      is_new = true;
       entry = std::prev(table.end());
     }
     at = &entry->node;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 #include <system_error>
 
 #include "sim/base/errors.hpp"
@@ -25,6 +26,18 @@ std::vector<std::string> preset_names(std::string_view folder) {
   return names;
 }
 
+namespace {
+
+// As short as the reader can follow it from where they are.
+std::string shown(const fs::path& path) {
+  std::error_code problem;
+  const fs::path near = fs::proximate(path, problem);
+  const bool below = !problem && !near.empty() && *near.begin() != "..";
+  return below ? near.string() : path.string();
+}
+
+}  // namespace
+
 Node read_tree(const fs::path& path, const Span& asked, Diagnostics& diagnostics) {
   std::string content;
   try {
@@ -35,34 +48,52 @@ Node read_tree(const fs::path& path, const Span& asked, Diagnostics& diagnostics
     diagnostics.error(std::move(place), problem.what(), expected);
     return Node{asked, asked, Node::Table{}};
   }
-  auto source = std::make_shared<const SourceText>(source_text(path.string(), content));
+  auto source = std::make_shared<const SourceText>(source_text(shown(path), content));
   return parse_toml(std::move(source), content, diagnostics);
 }
 
-void apply_preset(Node& section, std::string_view kind, const fs::path& beside,
-                  Diagnostics& diagnostics) {
-  const Node* asked = find(section, "preset");
-  if (asked == nullptr) return;
-  const auto* text = asked->scalar() ? std::get_if<std::string>(asked->scalar()) : nullptr;
+namespace {
+
+// The file that `preset = TEXT` means; tells when there is none.
+std::optional<fs::path> preset_path(const Node& asked, std::string_view kind,
+                                    const fs::path& beside, Diagnostics& diagnostics) {
+  const auto* text = asked.scalar() ? std::get_if<std::string>(asked.scalar()) : nullptr;
   const std::vector<std::string> names = preset_names(kind);
   const std::string expected =
       fmt::format("one of {}, or the path of a .toml file", fmt::join(names, ", "));
   if (text == nullptr) {
-    diagnostics.error(place_of(asked->value), fmt::format("preset is {}", kind_of(*asked)),
+    diagnostics.error(place_of(asked.value), fmt::format("preset is {}", kind_of(asked)),
                       expected);
-    return;
+    return std::nullopt;
   }
-  fs::path path = beside / *text;
-  if (!text->ends_with(".toml")) {
-    if (std::ranges::find(names, *text) == names.end()) {
-      diagnostics.error(place_of(asked->value),
-                        fmt::format("there is no preset '{}' in scenarios/{}", *text, kind),
-                        expected, did_you_mean(*text, names));
-      return;
-    }
-    path = data_folder() / "scenarios" / kind / (*text + ".toml");
+  if (text->ends_with(".toml")) return beside / *text;
+  if (std::ranges::find(names, *text) == names.end()) {
+    diagnostics.error(place_of(asked.value),
+                      fmt::format("there is no preset '{}' in scenarios/{}", *text, kind),
+                      expected, did_you_mean(*text, names));
+    return std::nullopt;
   }
-  Node preset = read_tree(path, asked->value, diagnostics);
+  return data_folder() / "scenarios" / kind / (*text + ".toml");
+}
+
+}  // namespace
+
+bool apply_preset(Node& section, std::string_view kind, const fs::path& beside,
+                  const std::vector<std::string>& keep, Diagnostics& diagnostics) {
+  const Node* asked = find(section, "preset");
+  if (asked == nullptr) return true;
+  const auto path = preset_path(*asked, kind, beside, diagnostics);
+  if (!path) return false;
+  Diagnostics own;
+  Node preset = read_tree(*path, asked->value, own);
+  diagnostics.append(own);
+  if (own.has_errors()) return false;
+  auto& entries = std::get<Node::Table>(preset.content);
+  if (!keep.empty()) {
+    std::erase_if(entries, [&](const KeyedNode& entry) {
+      return std::ranges::find(keep, entry.key) == keep.end();
+    });
+  }
   // Its `preset` would not be followed: one level is all there is.
   if (const Node* nested = find(preset, "preset")) {
     diagnostics.error(place_of(nested->key), "a preset cannot name another preset");
@@ -71,6 +102,7 @@ void apply_preset(Node& section, std::string_view kind, const fs::path& beside,
   preset.value = section.value;
   lay_over(preset, std::move(section));
   section = std::move(preset);
+  return true;
 }
 
 }  // namespace moesim

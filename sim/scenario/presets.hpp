@@ -15,8 +15,10 @@ std::vector<std::string> preset_names(std::string_view folder);
 
 // Lays `section` over the preset that its key `preset` names, if it has one. A text that ends
 // in ".toml" is the path of a file, relative to `beside`. `kind` is the folder: "models".
-void apply_preset(Node& section, std::string_view kind, const std::filesystem::path& beside,
-                  Diagnostics& diagnostics);
+// Of the preset, only the keys in `keep` are taken where `keep` is not empty. False if there
+// was a preset to apply and it could not be.
+bool apply_preset(Node& section, std::string_view kind, const std::filesystem::path& beside,
+                  const std::vector<std::string>& keep, Diagnostics& diagnostics);
 
 // The tree of one file; what is wrong with it or with reading it is told at `asked`.
 Node read_tree(const std::filesystem::path& path, const Span& asked, Diagnostics& diagnostics);

@@ -37,8 +37,11 @@ class Reader {
 
   // `path` is the table's own key: "" for the scenario, "traffic.arrivals".
   void read_table(const FieldTable& fields, void* owner, Node& node, const std::string& path) {
-    const bool was_sound = !diagnostics_.has_errors();
-    if (!fields.presets.empty()) apply_preset(node, fields.presets, beside_, diagnostics_);
+    bool has_preset = true;
+    if (!fields.presets.empty()) {
+      const Names keep = fields.part_of_preset ? fields.names() : Names{};
+      has_preset = apply_preset(node, fields.presets, beside_, keep, diagnostics_);
+    }
     for (KeyedNode& entry : *std::get_if<Node::Table>(&node.content)) {
       if (entry.key == "preset" && !fields.presets.empty()) {
         places_.put(join(path, entry.key), entry.node.value);
@@ -51,12 +54,12 @@ class Reader {
         read_field(*field, owner, entry.node, join(path, entry.key));
       }
     }
-    if (was_sound || find(node, "preset") == nullptr) tell_missing(fields, node, path);
+    if (has_preset) tell_missing(fields, node, path);
   }
 
  private:
   void read_field(const Field& field, void* owner, Node& node, const std::string& path) {
-    places_.put(path, node.value);
+    if (node.value.line > 0) places_.put(path, node.value);
     if (field.kind == FieldKind::table) {
       if (node.table() == nullptr) return tell_kind(field, node, path);
       read_table(*field.fields, field.member(owner), node, path);
@@ -110,7 +113,10 @@ class Reader {
   void tell_missing(const FieldTable& fields, const Node& node, const std::string& path) {
     Names missing;
     for (const Field& field : fields.fields) {
-      if (field.is_required && find(node, field.name) == nullptr) missing.push_back(field.name);
+      const bool excused = !field.unless.empty() && find(node, field.unless) != nullptr;
+      if (field.is_required && !excused && find(node, field.name) == nullptr) {
+        missing.push_back(field.name);
+      }
     }
     if (missing.empty()) return;
     std::string expected;
@@ -118,9 +124,7 @@ class Reader {
       expected = fmt::format("preset = one of {}, or these keys",
                              fmt::join(preset_names(fields.presets), ", "));
     }
-    Place place = place_of(node.key);
-    if (place.line == 0) place = {};
-    diagnostics_.error(std::move(place),
+    diagnostics_.error(place_of(node.key),
                        fmt::format("[{}] does not say {}", path, fmt::join(missing, ", ")),
                        expected);
   }
@@ -136,7 +140,8 @@ void add_absent_sections(Node& root) {
   auto& top = std::get<Node::Table>(root.content);
   for (const Field& section : scenario_fields().fields) {
     if (section.kind != FieldKind::table || find(root, section.name) != nullptr) continue;
-    top.push_back({section.name, Node{root.key, root.value, Node::Table{}}});
+    const Span nowhere{root.value.source, 0, 0};
+    top.push_back({section.name, Node{nowhere, nowhere, Node::Table{}}});
   }
 }
 

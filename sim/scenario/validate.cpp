@@ -35,11 +35,13 @@ void Contradictions::warning(const std::vector<std::string>& keys, const std::st
   diagnostics_.warning(first_place(keys), message + where(keys), expected, hint);
 }
 
-void validate(const Scenario& scenario, Diagnostics& diagnostics) {
+void validate(Scenario& scenario, Diagnostics& diagnostics) {
   Contradictions tell(scenario, diagnostics);
   validate_model(scenario, tell);
-  validate_layout(scenario, tell);
-  if (!diagnostics.has_errors()) validate_memory(scenario, tell);  // needs a sound layout
+  if (validate_layout(scenario, tell)) {
+    settle_redundant_experts(scenario, tell);
+    validate_memory(scenario, tell);
+  }
   validate_traffic(scenario, tell);
   validate_policies(scenario, tell);
 }

@@ -6,31 +6,23 @@
 
 namespace moesim {
 
-// How the cluster's GPUs are divided, with the zeros of [serving] resolved.
-struct Layout {
-  int gpus = 0;       // of the cluster
-  int instances = 1;  // each of dp x tp GPUs
-  int dp = 1;
-  int tp = 1;
-  int ep = 1;
-  int slots = 0;          // expert slots of a layer over one EP group
-  int slots_per_gpu = 0;  // rounded up
+// Every kind of node in the cluster, and the keys that describe it: one for [cluster.gpu], or
+// one per [[cluster.group]].
+struct NodeKind {
+  const GpuSpec& gpu;
+  const NodeSpec& node;
+  int nodes;
+  std::string key;  // "cluster" or "cluster.group[1]"
 };
+std::vector<NodeKind> node_kinds(const ClusterOptions& cluster);
 
-Layout layout_of(const Scenario& scenario);
+std::int64_t gpu_count(const ClusterOptions& cluster);
 
-// Bytes of one GPU.
-struct MemoryPlan {
-  Bytes usable{0};       // memory x memory_fraction
-  Bytes experts{0};      // slots of all MoE layers, redundant ones included
-  Bytes resident{0};     // attention, dense and shared FFNs over tp; router, embedding and head
-  Bytes kv_sequence{0};  // KV of one sequence of mean length
-  [[nodiscard]] Bytes kv() const { return usable - experts - resident; }
-};
+// Expert slots of a layer on one EP rank: experts and redundant ones, rounded up.
+int slots_per_rank(const Scenario& scenario, int ep);
 
-MemoryPlan memory_plan(const Scenario& scenario);
-
-// Tells every contradiction, naming both keys and where they were set.
-void validate(const Scenario& scenario, Diagnostics& diagnostics);
+// Tells every contradiction, naming both keys and where they were set. Redundant experts that
+// leave GPUs unevenly filled are rounded up, with a warning.
+void validate(Scenario& scenario, Diagnostics& diagnostics);
 
 }  // namespace moesim

@@ -1,7 +1,10 @@
 // Whether the model's shape fits together.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "sim/scenario/contradictions.hpp"
+#include "sim/scenario/validate.hpp"
 
 namespace moesim {
 
@@ -96,15 +99,17 @@ void check_dtypes(const Scenario& s, Contradictions& tell) {
   const std::pair<const char*, Dtype> used[] = {
       {"model.weights", s.model.weights},
       {"model.attention_weights", s.model.attention_weights}};
-  std::string usable;
-  for (const DtypeInfo& i : kDtypes) {
-    if (runs_on(i.dtype, s.cluster.gpu)) usable += fmt::format(" {}", i.name);
-  }
-  for (const auto& [key, dtype] : used) {
-    if (runs_on(dtype, s.cluster.gpu)) continue;
-    tell.error({key, "cluster.gpu.name"},
-               fmt::format("{} does not compute in {}", s.cluster.gpu.name, to_text(dtype)),
-               fmt::format("{} = one of{}", key, usable), fmt::format("--set {}=bf16", key));
+  for (const NodeKind& kind : node_kinds(s.cluster)) {
+    std::string usable;
+    for (const DtypeInfo& i : kDtypes) {
+      if (runs_on(i.dtype, kind.gpu)) usable += fmt::format(" {}", i.name);
+    }
+    for (const auto& [key, dtype] : used) {
+      if (runs_on(dtype, kind.gpu)) continue;
+      tell.error({key, kind.key + ".gpu.name"},
+                 fmt::format("{} does not compute in {}", kind.gpu.name, to_text(dtype)),
+                 fmt::format("{} = one of{}", key, usable), fmt::format("--set {}=bf16", key));
+    }
   }
 }
 

@@ -1,10 +1,12 @@
 // Whether placement, router, profile and faults fit the rest.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
 #include "sim/scenario/contradictions.hpp"
+#include "sim/scenario/validate.hpp"
 
 namespace moesim {
 
@@ -23,7 +25,7 @@ std::optional<int> number_after(std::string_view target, std::string_view word) 
 
 void check_fault(const Scenario& s, const FaultOptions& fault, const std::string& key,
                  Contradictions& tell) {
-  const auto too_far = [&](std::string_view word, int count, const char* other) {
+  const auto too_far = [&](std::string_view word, std::int64_t count, const char* other) {
     const auto number = number_after(fault.target, word);
     if (!number || *number < count) return;
     tell.error({key + ".target", other},
@@ -31,17 +33,24 @@ void check_fault(const Scenario& s, const FaultOptions& fault, const std::string
                            fault.target, count, word),
                fmt::format("{}0 to {}{}", word, word, count - 1));
   };
-  too_far("node", s.cluster.nodes, "cluster.nodes");
-  too_far("gpu", s.cluster.nodes * s.cluster.node.gpus, "cluster.nodes");
+  std::int64_t nodes = 0;
+  int nics = 0;
+  for (const NodeKind& kind : node_kinds(s.cluster)) {
+    nodes += kind.nodes;
+    nics = std::max(nics, kind.node.nics);
+  }
+  const char* count_key = s.cluster.groups.empty() ? "cluster.nodes" : "cluster.group";
+  too_far("node", nodes, count_key);
+  too_far("gpu", gpu_count(s.cluster), count_key);
   const auto dot = fault.target.find(".nic");
   const auto nic = dot == std::string::npos
                        ? std::nullopt
                        : number_after(std::string_view(fault.target).substr(dot), ".nic");
-  if (nic && *nic >= s.cluster.node.nics) {
+  if (nic && *nic >= nics) {
     tell.error({key + ".target", "cluster.node.nics"},
                fmt::format("'{}' does not exist: a node has {} NICs, counted from 0",
-                           fault.target, s.cluster.node.nics),
-               fmt::format("nic0 to nic{}", s.cluster.node.nics - 1));
+                           fault.target, nics),
+               fmt::format("nic0 to nic{}", nics - 1));
   }
 }
 
@@ -49,11 +58,13 @@ void check_profile(const Scenario& s, Contradictions& tell) {
   const std::string& profile = s.calibration.profile;
   if (profile.ends_with(".json") || profile.ends_with(".toml")) return;  // a user's own file
   const std::string gpu = profile.substr(0, profile.find('/'));
-  if (gpu == s.cluster.gpu.name) return;
-  tell.warning({"calibration.profile", "cluster.gpu.name"},
-               fmt::format("the profile was measured on {}, the cluster has {}", gpu,
-                           s.cluster.gpu.name),
-               "a profile of the cluster's GPU (`moesim list profiles`); times are scaled");
+  for (const NodeKind& kind : node_kinds(s.cluster)) {
+    if (gpu == kind.gpu.name) continue;
+    tell.warning(
+        {"calibration.profile", kind.key + ".gpu.name"},
+        fmt::format("the profile was measured on {}, the cluster has {}", gpu, kind.gpu.name),
+        "a profile of the cluster's GPU (`moesim list profiles`); times are scaled");
+  }
 }
 
 }  // namespace

@@ -60,6 +60,7 @@ void write_table(std::string& out, const FieldTable& fields, void* owner, void* 
   for (const Field& field : fields.fields) {
     const std::string name = path.empty() ? field.name : path + "." + field.name;
     if (field.kind == FieldKind::table) {
+      if (field.present && !field.present(owner)) continue;
       out += fmt::format("\n[{}]\n", name);
       write_table(out, *field.fields, field.member(owner), field.member(defaults), name);
     } else if (field.kind == FieldKind::tables) {

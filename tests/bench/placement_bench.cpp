@@ -2,6 +2,8 @@
 // and one reach rescale of a DeepSeek-V3 layer (bar: about 1-2 us each).
 #include <benchmark/benchmark.h>
 
+#include <cmath>
+
 #include "sim/placement/reach.hpp"
 #include "sim/placement/strategy.hpp"
 #include "tests/placement/sampler.hpp"
@@ -36,6 +38,19 @@ BENCHMARK_CAPTURE(solve, eplb_global_320_on_320, "eplb_global", 320, 320)
 BENCHMARK_CAPTURE(solve, eplb_global_288_on_144, "eplb_global", 288, 144)
     ->Unit(benchmark::kMillisecond);
 
+// One layer with its token sample; 58 of them make DeepSeek-V3.
+void solve_layer(benchmark::State& state, const char* strategy, const char* dispatch) {
+  const PlacementProblem& p = deepseek(1).problem;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(
+        place(p, {.strategy = strategy, .dispatch = dispatch}).physical_to_logical.data());
+  }
+}
+BENCHMARK_CAPTURE(solve_layer, hypergraph, "hypergraph", "nearest")
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(solve_layer, hypergraph_gather, "hypergraph", "gather")
+    ->Unit(benchmark::kMillisecond);
+
 void split(benchmark::State& state, const char* policy_name) {
   const auto& sampled = deepseek(1);
   const Placement placement = place(sampled.problem, {.strategy = "eplb_global"});
@@ -49,6 +64,24 @@ void split(benchmark::State& state, const char* policy_name) {
 BENCHMARK_CAPTURE(split, nearest, "nearest");
 BENCHMARK_CAPTURE(split, random, "random");
 BENCHMARK_CAPTURE(split, round_robin, "round_robin");
+BENCHMARK_CAPTURE(split, lp, "lp");
+BENCHMARK_CAPTURE(split, min_active, "min_active");
+BENCHMARK_CAPTURE(split, spill, "spill");
+
+// Decode: few tokens per expert, so that idle replicas have to be reckoned with.
+void split_few(benchmark::State& state, const char* policy_name) {
+  const auto& sampled = deepseek(1);
+  const Placement placement = place(sampled.problem, {.strategy = "eplb_global"});
+  const auto policy = make_dispatch(policy_name, placement);
+  std::vector<double> counts;
+  for (const double n : sampled.problem.layer_weights(0)) counts.push_back(std::floor(n / 16));
+  LayerLoad load;
+  for (auto _ : state) {
+    policy->split(0, counts, load);
+    benchmark::DoNotOptimize(load.gpu.data());
+  }
+}
+BENCHMARK_CAPTURE(split_few, nearest, "nearest");
 
 void rescale(benchmark::State& state, const char* policy_name) {
   const auto& sampled = deepseek(1);

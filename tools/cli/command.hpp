@@ -46,5 +46,6 @@ Action declare_list(CLI::App& app);
 Action declare_explain(CLI::App& app);
 Action declare_schema(CLI::App& app);
 Action declare_completion(CLI::App& app);
+Action declare_calibrate(CLI::App& app);
 
 }  // namespace moesim

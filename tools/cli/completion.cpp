@@ -42,12 +42,10 @@ _moesim() {
     --set|--vary)
       compopt -o nospace 2>/dev/null
       COMPREPLY=($(compgen -S = -W "$(moesim explain --keys)" -- "$current"))
-      return ;
-  ;
+      return ;;
     explain)
       COMPREPLY=($(compgen -W "$(moesim explain --keys) --all --man --keys" -- "$current"))
-      return ;
-    ;
+      return ;;
   esac
   case "${COMP_WORDS[1]}" in
 )sh" + cases +

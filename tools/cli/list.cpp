@@ -6,11 +6,22 @@
 #include <algorithm>
 #include <memory>
 
+#include "calibrate/profile.hpp"
+#include "calibrate/profiles.hpp"
 #include "sim/base/registry.hpp"
 #include "sim/base/units_text.hpp"
+#include "sim/machine/collective.hpp"
+#include "sim/machine/transport.hpp"
+#include "sim/metrics/catalog.hpp"
+#include "sim/placement/dispatch.hpp"
+#include "sim/placement/strategy.hpp"
+#include "sim/router/presets.hpp"
 #include "sim/scenario/scenario.hpp"
+#include "sim/serving/balancing/balancing.hpp"
+#include "sim/serving/batching/batching.hpp"
 #include "tools/cli/command.hpp"
 #include "tools/cli/terminal.hpp"
+#include "topology/fabric.hpp"
 
 namespace moesim {
 
@@ -30,7 +41,7 @@ struct Kind {
 
 // Of any registry: a span of Entry.
 template <class Table>
-[[maybe_unused]] Rows rows_of(const Table& table) {
+Rows rows_of(const Table& table) {
   Rows rows;
   for (const auto& entry : table) {
     rows.push_back({std::string(entry.name), std::string(entry.summary)});
@@ -64,10 +75,55 @@ Rows systems() {
   return rows;
 }
 
+Rows profiles() {
+  Rows rows;
+  for (const std::string& name : shipped_profiles()) {
+    const auto profile = load_profile(name);
+    double best = 1;
+    for (const ExpertSection& s : profile->experts) {
+      if (s.shapes_left_out.all.points > 0) best = std::min(best, s.shapes_left_out.all.median);
+    }
+    rows.push_back({name, fmt::format("{} expert, {} GEMM, {} attention kernels; experts of an "
+                                      "unmeasured shape within {:.1f} % (median)",
+                                      profile->experts.size(), profile->gemms.size(),
+                                      profile->attention.size(), 100 * best)});
+  }
+  return rows;
+}
+
+Rows skews() {
+  Rows rows;
+  for (const RouterPreset& preset : router_presets()) {
+    rows.push_back(
+        {std::string(preset.name), fmt::format("sigma {}; {}", preset.sigma, preset.evidence)});
+  }
+  return rows;
+}
+
+Rows metrics() {
+  Rows rows;
+  for (const Metric& metric : metric_catalog()) {
+    rows.push_back(
+        {std::string(metric.tag), fmt::format("{} ({})", metric.meaning, metric.unit)});
+  }
+  return rows;
+}
+
 // One line per kind.
 constexpr Kind kKinds[] = {
     {"models", "model presets: [model] preset", models},
+    {"profiles", "kernel profiles: [calibration] profile", profiles},
     {"systems", "cluster presets: [cluster] preset", systems},
+    {"skews", "router presets: router.skew", skews},
+    {"placements", "placement.strategy", [] { return rows_of(placement_strategies()); }},
+    {"dispatch", "placement.dispatch", [] { return rows_of(dispatch_policies()); }},
+    {"fabrics", "cluster.fabric", [] { return rows_of(fabrics()); }},
+    {"transports", "serving.transport", [] { return rows_of(transports()); }},
+    {"networks", "serving.network", [] { return rows_of(collective_models()); }},
+    {"batching", "serving.batching", [] { return rows_of(batching_policies()); }},
+    {"balancing", "serving.balancing, serving.rank_balancing",
+     [] { return rows_of(balancing_policies()); }},
+    {"metrics", "latencies in results", metrics},
 };
 
 int list(const std::string& kind) {

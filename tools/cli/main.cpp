@@ -86,7 +86,7 @@ int parse_and_run(std::vector<std::string> words) {
     program.app.parse(words);
   } catch (const CLI::CallForHelp&) {
     const auto chosen = program.app.get_subcommands();
-    print(chosen.empty() ? program.app.help() : chosen.front()->help());
+    print(chosen.empty() ? program.app.help() : chosen.front()->help("moesim"));
     return kDone;
   } catch (const CLI::CallForVersion& version) {
     print(std::string(version.what()) + "\n");

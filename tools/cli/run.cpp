@@ -13,7 +13,7 @@
 #include "tools/cli/status_line.hpp"
 #include "tools/cli/terminal.hpp"
 #include "tools/report/csv_files.hpp"
-#include "tools/report/result_json.hpp"
+#include "tools/report/html.hpp"
 #include "tools/report/table.hpp"
 #include "tools/walk/walk.hpp"
 
@@ -65,8 +65,8 @@ int run(const RunArguments& arguments) {
   const Simulation& simulation = walk.simulation();
   write_results(folder, result, simulation.recorder(), &simulation.blame(),
                 &simulation.timeline());
-  write_file(folder / "series.json", series_json(walk.series()));
-  print(format_result(result, parse_table_format(arguments.format), color_of(stdout)));
+  write_report(folder, result, walk.series(), resolved_toml(scenario));
+  print(render_as(arguments.format, result, color_of(stdout)));
   say(fmt::format("Results are in {}\n", folder.string()));
   if (!whole) throw Interrupted{};
   if (arguments.check_slo && !result.summary.slo_met()) return kSloMissed;

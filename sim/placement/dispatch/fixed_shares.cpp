@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "sim/base/errors.hpp"
 
@@ -26,37 +27,40 @@ FixedShares::FixedShares(const Placement& placement, std::vector<std::vector<dou
       shares_(std::move(shares)),
       group_of_gpu_(std::move(group_of_gpu)),
       groups_(1 + *std::ranges::max_element(group_of_gpu_)),
-      choice_(choice) {
+      choice_(choice),
+      mixed_(placement.physical_to_logical.size()),
+      log_other_(mixed_.size()) {
   set_sources(std::vector<double>(group_of_gpu_.size(), 1.0));
 }
 
 void FixedShares::set_sources(std::span<const double> tokens) {
   MOESIM_LAW(tokens.size() == group_of_gpu_.size(), "every source GPU sends some tokens");
-  std::vector<double> weight(z(groups_), 0.0);
-  double total = 0;
-  for (std::size_t g = 0; g < tokens.size(); ++g) {
-    weight[z(group_of_gpu_[g])] += tokens[g];
-    total += tokens[g];
-  }
+  const double total = std::accumulate(tokens.begin(), tokens.end(), 0.0);
   if (total <= 0) return;  // nothing is sent: nothing to split
-  for (double& w : weight) w /= total;
-  mix(weight);
+  weight_.assign(z(groups_), 0.0);
+  for (std::size_t g = 0; g < tokens.size(); ++g) {
+    weight_[z(group_of_gpu_[g])] += tokens[g] / total;
+  }
+  for (int l = 0; l < placement_->layers; ++l) mix(l);
 }
 
-void FixedShares::mix(std::span<const double> group_weight) {
-  mixed_.assign(placement_->physical_to_logical.size(), 0.0);
-  for (int l = 0; l < placement_->layers; ++l) {
-    double* mixed = &mixed_[z(placement_->layer_begin[z(l)])];
-    const std::size_t slots = z(placement_->layer_slots(l));
-    for (std::size_t group = 0; group < group_weight.size(); ++group) {
-      const double* row = &shares_[z(l)][group * slots];
-      for (std::size_t s = 0; s < slots; ++s) mixed[s] += group_weight[group] * row[s];
+void FixedShares::set_shares(int layer, std::vector<double> shares) {
+  MOESIM_LAW(shares.size() == shares_[z(layer)].size(), "every slot has a share");
+  shares_[z(layer)] = std::move(shares);
+  mix(layer);
+}
+
+void FixedShares::mix(int layer) {
+  const std::size_t first = z(placement_->layer_begin[z(layer)]);
+  const std::size_t slots = z(placement_->layer_slots(layer));
+  for (std::size_t s = 0; s < slots; ++s) {
+    double mixed = 0;
+    for (std::size_t group = 0; group < weight_.size(); ++group) {
+      mixed += weight_[group] * shares_[z(layer)][group * slots + s];
     }
-  }
-  log_other_.clear();
-  for (double& m : mixed_) {
-    if (m > 1 - 1e-12) m = 1;  // an only replica, after rounding
-    log_other_.push_back(std::log1p(-m));
+    if (mixed > 1 - 1e-12) mixed = 1;  // an only replica, after rounding
+    mixed_[first + s] = mixed;
+    log_other_[first + s] = std::log1p(-mixed);
   }
 }
 

@@ -23,14 +23,20 @@ class FixedShares : public DispatchPolicy {
   void shares(int layer, std::span<const double> counts, std::vector<double>& out) override;
   void set_sources(std::span<const double> tokens) override;
 
+ protected:
+  [[nodiscard]] const Placement& placement() const { return *placement_; }
+  // New shares [groups * layer slots] of a layer, in force from the next split() on.
+  void set_shares(int layer, std::vector<double> shares);
+
  private:
-  void mix(std::span<const double> group_weight);
+  void mix(int layer);
 
   const Placement* placement_;
   std::vector<std::vector<double>> shares_;
   std::vector<int> group_of_gpu_;
   int groups_;
   Choice choice_;
+  std::vector<double> weight_;     // [groups] of all tokens, the part a group sends
   std::vector<double> mixed_;      // [all slots] share over all sources
   std::vector<double> log_other_;  // [all slots] ln(1 - mixed), -inf for an only replica
 };

@@ -8,6 +8,7 @@ namespace moesim::dispatch {
 std::unique_ptr<DispatchPolicy> nearest(const Placement&, const DispatchSettings&);
 std::unique_ptr<DispatchPolicy> random(const Placement&, const DispatchSettings&);
 std::unique_ptr<DispatchPolicy> round_robin(const Placement&, const DispatchSettings&);
+std::unique_ptr<DispatchPolicy> gather(const Placement&, const DispatchSettings&);
 std::unique_ptr<DispatchPolicy> lp(const Placement&, const DispatchSettings&);
 std::unique_ptr<DispatchPolicy> min_active(const Placement&, const DispatchSettings&);
 std::unique_ptr<DispatchPolicy> spill(const Placement&, const DispatchSettings&);

@@ -3,18 +3,16 @@
 // redundant replicas cross nodes, to even the nodes' loads where that costs the least traffic.
 // A portfolio of such candidates and of plain EPLB is judged, layer by layer, by
 //   busiest GPU / mean  +  nodes per token / fewest nodes per token of any candidate,
-// under the condition that the busiest GPU is no busier than EPLB's.
+// under the condition that the busiest GPU is no busier than EPLB's. Loads and traffic are
+// those of the dispatch in force: `gather`, or else an even split over replicas.
 #include <algorithm>
 #include <limits>
 #include <numeric>
-#include <string>
 
-#include "sim/base/rng.hpp"
 #include "sim/placement/bounds.hpp"
-#include "sim/placement/node_replicas.hpp"
 #include "sim/placement/packing.hpp"
+#include "sim/placement/replicate.hpp"
 #include "sim/placement/strategies/strategies.hpp"
-#include "sim/placement/token_graph.hpp"
 
 namespace moesim::strategies {
 
@@ -22,15 +20,19 @@ namespace {
 
 std::size_t z(int i) { return static_cast<std::size_t>(i); }
 
-constexpr int kSampleTokens = 4096;  // per layer, for divisions and traffic
+// Tokens per layer: to search with, and to judge and pack with.
+constexpr int kSearchTokens = 4096;
+constexpr int kJudgeTokens = 32768;
 
 class LayerSearch {
  public:
-  LayerSearch(const PlacementProblem& problem, int layer)
+  LayerSearch(const PlacementProblem& problem, int layer, NodeChoice choice)
       : p_(problem),
+        choice_(choice),
         load_(problem.layer_weights(layer)),
-        graph_(problem.samples.empty() ? TokenView{{}, 1} : problem.samples[z(layer)],
-               problem.experts, kSampleTokens) {
+        sample_(problem.samples.empty() ? TokenView{{}, 1} : problem.samples[z(layer)]),
+        graph_(sample_, problem.experts, kSearchTokens),
+        all_(sample_, problem.experts, kJudgeTokens) {
     for (int n = 0; n < p_.nodes; ++n) {
       double speed = 0;
       for (int g = n * p_.gpus_per_node(); g < (n + 1) * p_.gpus_per_node(); ++g) {
@@ -43,57 +45,87 @@ class LayerSearch {
   // Adds a finished layer map, [slots].
   void consider(std::vector<int> map) {
     const Placement one = uniform_placement(1, p_.experts, p_.slots, p_.nodes, p_.gpus, map);
-    candidates_.push_back(
-        {busiest_gpu(one, 0, load_, p_.gpu_speed), traffic(one), std::move(map)});
+    const NodeReplicas replicas = replicas_over_nodes(one, 0);
+    const NodeTraffic traffic = node_traffic(choice_, all_, replicas);
+    candidates_.push_back({busiest_gpu(one, 0, load_, p_.gpu_speed),
+                           busiest(one, replicas, traffic), traffic.nodes_per_token,
+                           std::move(map)});
   }
 
+  // Every start once; the best of them also with more and with less balance between nodes.
   void search() {
-    for (const auto& start : divisions()) {
-      for (const double slack : {0.005, 0.01, 0.02, 0.03, 0.04}) {
-        const NodeReplicas replicas = add_replicas(
-            graph_, load_, start,
-            {.slots_per_node = p_.slots / p_.nodes, .node_speed = node_speed_, .slack = slack});
-        std::vector<int> map;
-        for (const auto& gpu :
-             pack_nodes(replicas, load_, p_.gpus, p_.slots_per_gpu(), p_.gpu_speed)) {
-          map.insert(map.end(), gpu.begin(), gpu.end());
-        }
-        consider(std::move(map));
-      }
+    const auto starts = divisions();
+    std::size_t best_start = 0;
+    double best_score = std::numeric_limits<double>::infinity();
+    const std::size_t first = candidates_.size();
+    for (const auto& start : starts) consider(built(start, 0.02));
+    for (std::size_t i = 0; i < starts.size(); ++i) {
+      const double s = score(candidates_[first + i]);
+      if (s >= best_score) continue;
+      best_score = s;
+      best_start = i;
+    }
+    for (const double slack : {0.005, 0.01, 0.03, 0.04}) {
+      consider(built(starts[best_start], slack));
     }
   }
 
   // The best by score of those no busier than the first.
-  std::vector<int> best() {
-    double fewest = std::numeric_limits<double>::infinity();
-    for (const auto& c : candidates_) fewest = std::min(fewest, c.nodes);
-    const double mean = std::accumulate(load_.begin(), load_.end(), 0.0) / p_.gpus;
-    const auto score = [&](const Candidate& c) {
-      return (mean > 0 ? c.busiest / mean : 1.0) + (fewest > 0 ? c.nodes / fewest : 0.0);
-    };
-    const Candidate* best = &candidates_.front();
+  std::vector<int> best() const {
+    const Candidate& plain = candidates_.front();
+    const Candidate* best = &plain;
     for (const auto& c : candidates_) {
-      if (c.busiest <= candidates_.front().busiest && score(c) < score(*best)) best = &c;
+      if (c.busiest_even > plain.busiest_even || c.busiest > plain.busiest) continue;
+      if (score(c) < score(*best)) best = &c;
     }
     return best->map;
   }
 
  private:
   struct Candidate {
-    double busiest;
-    double nodes;
+    double busiest_even;  // load / speed under the even split
+    double busiest;       // and under the dispatch in force
+    double nodes;         // per token
     std::vector<int> map;
   };
 
-  [[nodiscard]] double traffic(const Placement& one) const {
-    std::vector<double> share(z(p_.experts) * z(p_.nodes), 0.0);
+  [[nodiscard]] double score(const Candidate& c) const {
+    double fewest = std::numeric_limits<double>::infinity();
+    for (const auto& other : candidates_) fewest = std::min(fewest, other.nodes);
+    const double mean = std::accumulate(load_.begin(), load_.end(), 0.0) / p_.gpus;
+    return (mean > 0 ? c.busiest / mean : 1.0) + (fewest > 0 ? c.nodes / fewest : 0.0);
+  }
+
+  // A layer map from a division of experts over nodes.
+  [[nodiscard]] std::vector<int> built(const std::vector<int>& node_of, double slack) const {
+    const NodeReplicas replicas = add_replicas(graph_, load_, node_of,
+                                               {.slots_per_node = p_.slots / p_.nodes,
+                                                .slots_per_gpu = p_.slots_per_gpu(),
+                                                .node_speed = node_speed_,
+                                                .slack = slack,
+                                                .choice = choice_});
+    const NodeTraffic traffic = node_traffic(choice_, all_, replicas);
+    std::vector<int> map;
+    for (const auto& gpu : pack_nodes(replicas, load_, traffic.share, p_.gpus,
+                                      p_.slots_per_gpu(), p_.gpu_speed)) {
+      map.insert(map.end(), gpu.begin(), gpu.end());
+    }
+    return map;
+  }
+
+  [[nodiscard]] double busiest(const Placement& one, const NodeReplicas& replicas,
+                               const NodeTraffic& traffic) const {
+    std::vector<double> load(z(one.gpus), 0.0);
     const auto experts = one.slot_experts(0);
     const auto gpus = one.slot_gpus(0);
+    double most = 0;
     for (std::size_t s = 0; s < experts.size(); ++s) {
-      share[z(experts[s]) * z(p_.nodes) + z(one.node_of(gpus[s]))] +=
-          1.0 / static_cast<double>(one.replicas(0, experts[s]).size());
+      const std::size_t i = z(experts[s]) * z(one.nodes) + z(one.node_of(gpus[s]));
+      double& mine = load[z(gpus[s])];
+      mine += load_[z(experts[s])] * traffic.share[i] / replicas.count[i];
+      most = std::max(most, mine / p_.speed(gpus[s]));
     }
-    return nodes_per_token(graph_, share, p_.nodes);
+    return most;
   }
 
   [[nodiscard]] NodeLimits limits(double tolerance) const {
@@ -161,8 +193,11 @@ class LayerSearch {
   }
 
   const PlacementProblem& p_;
+  NodeChoice choice_;
   std::span<const double> load_;
+  TokenView sample_;
   TokenGraph graph_;
+  TokenGraph all_;
   std::vector<double> node_speed_;
   std::vector<Candidate> candidates_;
 };
@@ -172,9 +207,11 @@ class LayerSearch {
 Placement hypergraph(const PlacementProblem& p, const PlacementOptions& options) {
   const Placement plain = eplb(p, options);
   const Placement global = eplb_global(p, options);
+  const NodeChoice choice =
+      options.dispatch == "gather" ? NodeChoice::gather : NodeChoice::even;
   std::vector<int> map;
   for (int l = 0; l < p.layers; ++l) {
-    LayerSearch search(p, l);
+    LayerSearch search(p, l, choice);
     for (const Placement* other : {&plain, &global}) {
       const auto experts = other->slot_experts(l);
       search.consider({experts.begin(), experts.end()});

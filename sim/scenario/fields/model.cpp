@@ -90,7 +90,7 @@ const FieldTable& model_fields() {
                  {{"all", ActiveCounting::all},
                   {"no_input_embedding", ActiveCounting::no_input_embedding},
                   {"no_embeddings", ActiveCounting::no_embeddings}}),
-          table(MOESIM_KEY(attention), "The shape of attention", attention_fields()),
+          table(MOESIM_KEY(attention), "The shape of attention", attention_fields()).required(),
       }};
   return fields;
 }

@@ -1,5 +1,8 @@
 #include "sim/placement/options.hpp"
 
+#include "sim/base/registry.hpp"
+#include "sim/placement/dispatch.hpp"
+#include "sim/placement/strategy.hpp"
 #include "sim/scenario/fields.hpp"
 
 namespace moesim {
@@ -37,7 +40,8 @@ const FieldTable& placement_fields() {
       "Which GPU holds which experts, and which replica a token takes.",
       "",
       {
-          field(MOESIM_KEY(strategy), "How experts are placed (`moesim list placements`)"),
+          field(MOESIM_KEY(strategy), "How experts are placed (`moesim list placements`)")
+              .one_of([] { return names_of(placement_strategies()); }),
           field(MOESIM_KEY(redundant_experts),
                 "Slots per layer beyond one per expert, over the whole EP group")
               .range(0, 1 << 20),
@@ -45,7 +49,8 @@ const FieldTable& placement_fields() {
               .one_of([] {
                 return Names{"uniform", "layers"};
               }),
-          field(MOESIM_KEY(dispatch), "Which replica a token takes (`moesim list dispatch`)"),
+          field(MOESIM_KEY(dispatch), "Which replica a token takes (`moesim list dispatch`)")
+              .one_of([] { return names_of(dispatch_policies()); }),
           field(MOESIM_KEY(no_same_gpu_duplicates), "Keep replicas of an expert on other GPUs"),
           field(MOESIM_KEY(file), "strategy = \"file\": the map to load"),
           field(MOESIM_KEY(program), "strategy = \"external\": the program to run"),

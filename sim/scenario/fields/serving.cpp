@@ -1,6 +1,10 @@
 #include "sim/serving/options.hpp"
 
+#include "sim/base/registry.hpp"
+#include "sim/machine/transport.hpp"
 #include "sim/scenario/fields.hpp"
+#include "sim/serving/balancing/balancing.hpp"
+#include "sim/serving/batching/batching.hpp"
 
 namespace moesim {
 
@@ -28,19 +32,27 @@ const FieldTable& serving_fields() {
           field(MOESIM_KEY(max_tokens_per_step),
                 "Tokens per attention rank and step at most, prefill and decode together")
               .range(1, 1 << 24),
+          field(MOESIM_KEY(batching), "What goes into a step").one_of([] {
+            return names_of(batching_policies());
+          }),
           field(MOESIM_KEY(chunked_prefill), "Long prompts are cut and mixed with decodes"),
           choice(MOESIM_KEY(overlap), "What hides communication",
                  {{"none", Overlap::none},
                   {"shared_expert", Overlap::shared_expert},
                   {"two_batch", Overlap::two_batch}}),
-          field(MOESIM_KEY(transport), "Library and scheme of dispatch and combine").one_of([] {
-            return Names{"auto", "pairwise", "node_dedup", "low_latency", "nccl"};
+          field(MOESIM_KEY(transport), "Scheme of dispatch and combine").one_of([] {
+            Names names = names_of(transports());
+            names.insert(names.begin(), "auto");
+            return names;
           }),
           field(MOESIM_KEY(network), "Network model").one_of([] {
             return Names{"auto", "bound", "fluid", "simgrid_links", "simgrid_flows"};
           }),
-          field(MOESIM_KEY(balancing), "How requests are spread over instances"),
-          field(MOESIM_KEY(rank_balancing), "How requests are spread over attention ranks"),
+          field(MOESIM_KEY(balancing), "How requests are spread over instances").one_of([] {
+            return names_of(balancing_policies());
+          }),
+          field(MOESIM_KEY(rank_balancing), "How requests are spread over attention ranks")
+              .one_of([] { return names_of(balancing_policies()); }),
           field(MOESIM_KEY(memory_fraction), "Of the GPU's memory, for weights and KV cache")
               .above(0, 1),
           field(MOESIM_KEY(kv_block), "Tokens per KV cache block").range(1, 65536),

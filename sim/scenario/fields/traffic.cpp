@@ -5,6 +5,18 @@ namespace moesim {
 
 namespace {
 
+const FieldTable& rate_point_fields() {
+  using O = RatePoint;
+  static const FieldTable fields{
+      "A corner of the piecewise-linear curve that multiplies the arrival rate.",
+      "",
+      {
+          field(MOESIM_KEY(at), "Time of the corner").range(0),
+          field(MOESIM_KEY(times), "Factor on the rate there").range(0),
+      }};
+  return fields;
+}
+
 const FieldTable& arrival_fields() {
   using O = ArrivalOptions;
   static const FieldTable fields{
@@ -23,6 +35,12 @@ const FieldTable& arrival_fields() {
           field(MOESIM_KEY(think_time), "closed_loop: from an answer to the next request")
               .range(0),
           field(MOESIM_KEY(file), "trace: the file to replay"),
+          field(MOESIM_KEY(speedup), "trace: 2 replays it in half the time").above(0),
+          tables(MOESIM_KEY(curve), "Corners of a curve that multiplies the rate",
+                 rate_point_fields()),
+          field(MOESIM_KEY(period), "After this time the curve repeats (a day: \"24 h\")")
+              .above(0)
+              .unset("it does not repeat"),
       }};
   return fields;
 }
@@ -73,7 +91,12 @@ const FieldTable& tenant_fields() {
           field(MOESIM_KEY(share), "Of the arrival rate; the shares are normalised").range(0),
           field(MOESIM_KEY(domain), "Kind of text; tenants of one domain share expert tastes"),
           field(MOESIM_KEY(priority), "The larger goes first").range(-1000, 1000),
+          field(MOESIM_KEY(prefixes), "Distinct shared beginnings of its prompts").range(1),
           table(MOESIM_KEY(surge), "A while in which it sends more", surge_fields()),
+          tables(MOESIM_KEY(surges), "Further ones; where they overlap they multiply",
+                 surge_fields()),
+          table(MOESIM_KEY(input_tokens), "Its own prompt lengths", length_fields()),
+          table(MOESIM_KEY(output_tokens), "Its own answer lengths", length_fields()),
       }};
   return fields;
 }
@@ -89,6 +112,9 @@ const FieldTable& traffic_fields() {
           table(MOESIM_KEY(arrivals), "When requests arrive", arrival_fields()),
           table(MOESIM_KEY(input_tokens), "Prompt lengths", length_fields()),
           table(MOESIM_KEY(output_tokens), "Answer lengths", length_fields()),
+          field(MOESIM_KEY(length_correlation),
+                "Of the normal scores of prompt and answer length")
+              .range(-1, 1),
           tables("tenant", &O::tenants, "Someone who sends requests", tenant_fields()),
       }};
   return fields;

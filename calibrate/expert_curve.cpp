@@ -1,0 +1,205 @@
+// The expert FFN: from a profile's section to the table that is looked up per layer.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "calibrate/cost_model.hpp"
+#include "calibrate/expert_model.hpp"
+#include "calibrate/profile.hpp"
+#include "calibrate/section_choice.hpp"
+#include "calibrate/tabulate.hpp"
+
+namespace moesim {
+
+namespace {
+
+const ExpertShapeCurve* exact_curve(const ExpertSection& section, const ExpertShape& shape) {
+  for (const ExpertShapeCurve& c : section.curves) {
+    if (c.hidden == shape.hidden && c.intermediate == shape.intermediate &&
+        c.experts == shape.experts && c.top_k == shape.top_k) {
+      return &c;
+    }
+  }
+  return nullptr;
+}
+
+bool is_wide(const ExpertSection& section) {
+  return std::none_of(section.curves.begin(), section.curves.end(),
+                      [](const ExpertShapeCurve& c) { return c.parallel == 1; });
+}
+
+const ExpertSection* choose(const Profile& profile, const ExpertShape& shape) {
+  const auto same = [&](const ExpertSection& s) {
+    return s.gated == shape.gated && (shape.parallel > 1 || !is_wide(s));
+  };
+  const auto exact = [&](const ExpertSection& s) {
+    return same(s) && s.key.dtype == shape.dtype && exact_curve(s, shape) != nullptr;
+  };
+  if (const auto* s = choose_section(profile.experts, shape.dtype, exact)) return s;
+  // A kernel made for wide expert parallelism, timed for this expert.
+  const auto wide = [&](const ExpertSection& s) {
+    return same(s) && s.key.dtype == shape.dtype && is_wide(s) &&
+           s.curves.front().hidden == shape.hidden &&
+           s.curves.front().intermediate == shape.intermediate;
+  };
+  if (shape.parallel > 1) {
+    if (const auto* s = choose_section(profile.experts, shape.dtype, wide)) return s;
+  }
+  const auto known = [&](const ExpertSection& s) {
+    return same(s) && !s.metric.empty() && !is_wide(s);
+  };
+  if (const auto* s = choose_section(profile.experts, shape.dtype, known)) {
+    if (s->key.dtype == shape.dtype) return s;
+  }
+  if (const auto* s = choose_section(profile.experts, shape.dtype, same)) return s;
+  return choose_section(profile.experts, shape.dtype,
+                        [](const ExpertSection&) { return true; });
+}
+
+ExpertPoint point_of(const ExpertShape& shape, double assignments, double active) {
+  return {assignments,
+          std::min(active, assignments),
+          static_cast<double>(shape.hidden),
+          static_cast<double>(shape.intermediate),
+          static_cast<double>(shape.experts),
+          0};
+}
+
+// The measured curve over the model, as a function of assignments under an even load.
+class OwnCurve {
+ public:
+  OwnCurve(const ExpertShapeCurve& curve, const ExpertModel& model) : experts_(curve.experts) {
+    for (std::size_t i = 0; i < curve.tokens.size(); ++i) {
+      const ExpertPoint point = even_point(curve, curve.tokens[i], curve.seconds[i]);
+      if (!at_.empty() && point.assignments <= at_.back()) continue;
+      at_.push_back(point.assignments);
+      log_ratio_.push_back(std::log(point.seconds / model.predict(point)));
+    }
+  }
+
+  // At an uneven point: where an even load has as many tokens per expert.
+  [[nodiscard]] double log_ratio(double assignments, double active) const {
+    const double rows = assignments / active;
+    const double even = rows > 1 ? rows * experts_ : assignments;
+    const auto above = std::upper_bound(at_.begin(), at_.end(), even);
+    if (above == at_.begin()) return log_ratio_.front();
+    if (above == at_.end()) return log_ratio_.back();
+    const auto i = static_cast<std::size_t>(above - at_.begin());
+    const double part = std::log(even / at_[i - 1]) / std::log(at_[i] / at_[i - 1]);
+    return log_ratio_[i - 1] + part * (log_ratio_[i] - log_ratio_[i - 1]);
+  }
+
+  [[nodiscard]] const std::vector<double>& assignments() const { return at_; }
+
+ private:
+  double experts_;
+  std::vector<double> at_, log_ratio_;
+};
+
+// Factor over (tokens per expert, most loaded / mean): factor = imbalance^s, s by tokens per
+// expert. More imbalance is never faster.
+std::shared_ptr<const LogGrid> skew_grid(const std::vector<SkewPoint>& skew) {
+  constexpr double kMost = 32;
+  std::vector<double> rows, values;
+  for (const SkewPoint& point : skew) {
+    if (point.imbalance < 1.5) continue;  // says nothing about imbalance
+    const double power =
+        std::clamp(std::log(point.factor) / std::log(point.imbalance), 0.0, 0.5);
+    rows.push_back(point.tokens_per_expert);
+    values.push_back(1);
+    values.push_back(std::pow(kMost, power));
+  }
+  if (rows.empty()) return nullptr;
+  const std::vector<double> imbalance{1, kMost};
+  return std::make_shared<LogGrid>(LogAxis(rows), LogAxis(imbalance), values, Beyond::clamp);
+}
+
+CurveOrigin origin_of(const ExpertSection& section, const ExpertShape& shape, bool exact) {
+  CurveOrigin origin;
+  origin.provenance = exact ? Provenance::interpolated : Provenance::extrapolated;
+  const HeldOut& held = exact || section.shapes_left_out.all.points == 0
+                            ? section.points_left_out
+                            : section.shapes_left_out;
+  origin.error = held.all.median;
+  origin.note = describe(section.key, shape.dtype);
+  if (!exact) {
+    origin.note += fmt::format("; no curve for hidden {}, intermediate {}, {} experts",
+                               shape.hidden, shape.intermediate, shape.experts);
+  }
+  if (section.key.dtype != shape.dtype || section.gated != shape.gated ||
+      (!exact && section.metric.empty())) {
+    origin.error += kStandInError;
+    origin.provenance = Provenance::assumed;
+  }
+  return origin;
+}
+
+}  // namespace
+
+ExpertCurve CostModel::experts(const ExpertShape& shape) const {
+  const ExpertSection* section = choose(*profile_, shape);
+  ExpertSection none;  // the datasheet alone
+  none.key.dtype = shape.dtype;
+  none.roofline.fixed_s = 20e-6;
+  const ExpertSection& s = section != nullptr ? *section : none;
+  const ExpertModel model(s, measured_);
+  const auto* curve =
+      s.key.dtype == shape.dtype && s.gated == shape.gated ? exact_curve(s, shape) : nullptr;
+  std::unique_ptr<OwnCurve> own;
+  if (curve != nullptr) own = std::make_unique<OwnCurve>(*curve, model);
+
+  // A stand-in, another GPU: times the ratio of the rooflines.
+  const auto ratio = [&](const ExpertPoint& point) {
+    if (s.key.dtype == shape.dtype && s.gated == shape.gated &&
+        target_.name == measured_.name) {
+      return 1.0;
+    }
+    const double wanted =
+        roofline_time(s.roofline, work_of(point, shape.dtype, shape.gated),
+                      peak_flops(target_, shape.dtype).value, target_.memory_bandwidth.value);
+    return wanted / model.roofline(point);
+  };
+  const auto time = [&](double assignments, double active) {
+    const ExpertPoint point = point_of(shape, assignments, active);
+    const double log_own = own ? own->log_ratio(assignments, point.active) : 0;
+    return model.predict(point) * std::exp(log_own) * ratio(point);
+  };
+  const std::vector<double> assignments =
+      merge_knots(own ? own->assignments() : std::vector<double>{1}, half_octaves(1, 1 << 22));
+  std::vector<double> active{1, static_cast<double>(std::max(2, shape.experts))};
+  for (const double a : assignments) {
+    if (a > 1 && a < active[1]) active.push_back(a);
+  }
+  CurveOrigin origin = origin_of(s, shape, own != nullptr);
+  if (section == nullptr) origin = {Provenance::assumed, 0.4, "datasheet roofline"};
+  add_transfer(origin);
+  return {tabulate(assignments, merge_knots(active, {}), time, Shape::nondecreasing_in_x),
+          skew_grid(s.skew), static_cast<double>(shape.experts), origin};
+}
+
+ExpertCurve::ExpertCurve(std::shared_ptr<const LogGrid> grid,
+                         std::shared_ptr<const LogGrid> skew, double experts,
+                         CurveOrigin origin)
+    : grid_(std::move(grid)),
+      skew_(std::move(skew)),
+      experts_(experts),
+      origin_(std::move(origin)) {}
+
+Seconds ExpertCurve::time(const ExpertLoad& load) const {
+  if (load.assignments <= 0) return Seconds{0};
+  const double assignments = std::max(1.0, load.assignments);
+  const double active = std::clamp(load.active, 1.0, std::min(experts_, assignments));
+  double time = grid_->at(assignments, active);
+  if (skew_ && load.most_loaded > 0) {
+    const double mean = assignments / active;
+    time *= skew_->at(mean, std::max(1.0, load.most_loaded / mean));
+  }
+  return Seconds{time * std::min(1.0, load.assignments)};
+}
+
+Estimate ExpertCurve::estimate(const ExpertLoad& load) const {
+  return {time(load), origin_.provenance, origin_.error};
+}
+
+}  // namespace moesim

@@ -1,0 +1,70 @@
+#include "calibrate/show.hpp"
+
+#include <fmt/format.h>
+
+#include "sim/base/units_text.hpp"
+
+namespace moesim {
+
+namespace {
+
+std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
+
+std::string line(const std::string& name, std::string_view op, const KernelKey& key,
+                 const HeldOut& held) {
+  const std::string start = fmt::format("{:<17} {:<13} {:<9} ", name, op, to_text(key.dtype));
+  const std::string kernel = fmt::format("{} {} {}", key.engine, key.version, key.kernel);
+  if (held.all.points == 0) return start + fmt::format("{:>53}  {}\n", "not held out", kernel);
+  return start + fmt::format("{:>6} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}  {}\n", held.all.points,
+                             percent(held.all.median), percent(held.all.p90),
+                             percent(held.all.bias), percent(held.small.median),
+                             percent(held.middle.median), percent(held.large.median), kernel);
+}
+
+}  // namespace
+
+std::string errors_heading() {
+  return fmt::format("{:<17} {:<13} {:<9} {:>6} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}  {}\n",
+                     "profile", "operator", "format", "points", "median", "p90", "bias",
+                     "small", "middle", "large", "kernel");
+}
+
+std::string show_errors(const std::string& name, const Profile& p) {
+  std::string out;
+  for (const ExpertSection& s : p.experts) {
+    const std::string op = s.gated ? "experts" : "experts 2mat";
+    if (s.shapes_left_out.all.points > 0) out += line(name, op, s.key, s.shapes_left_out);
+    out += line(name, op + "*", s.key, s.points_left_out);
+  }
+  for (const GemmSection& s : p.gemms) out += line(name, "gemm", s.key, s.points_left_out);
+  for (const AttentionSection& s : p.attention) {
+    out +=
+        line(name, kAttentionOpNames[static_cast<std::size_t>(s.op)], s.key, s.points_left_out);
+  }
+  return out;
+}
+
+std::string show_profile(const Profile& p) {
+  std::size_t curves = 0;
+  for (const ExpertSection& s : p.experts) curves += s.curves.size();
+  std::string out =
+      fmt::format("{}/{}   schema {}, {}\n", p.gpu, p.engine, p.schema, to_text(p.provenance));
+  out += fmt::format("host per step     {} + {} per sequence ({}, +-{})\n",
+                     to_display(p.host.per_step), to_display(p.host.per_sequence),
+                     to_text(p.host.provenance), percent(p.host.error));
+  out += fmt::format("small kernels     {} each, {} of the memory's peak ({})\n",
+                     to_display(p.memory.launch), percent(p.memory.bandwidth),
+                     to_text(p.memory.provenance));
+  out += fmt::format("expert curves     {} exact shapes\n", curves);
+  for (const std::string& note : p.notes) out += "note: " + note + "\n";
+  out +=
+      "\nHeld-out errors of predicted / measured - 1. experts: whole model shapes left out;\n"
+      "experts*: single points of measured shapes left out; others: points between the knots.\n"
+      "small: up to 32 tokens, large: above 1024.\n" +
+      errors_heading() + show_errors(p.gpu + "/" + p.engine, p);
+  out += "\nSources:\n";
+  for (const std::string& source : p.sources) out += "  " + source + "\n";
+  return out;
+}
+
+}  // namespace moesim
