@@ -95,13 +95,16 @@ Cdf cdf_of(std::string_view name, std::vector<double> values, std::size_t points
   std::erase_if(values, [](double v) { return std::isnan(v); });
   if (values.empty()) return out;
   std::sort(values.begin(), values.end());
-  MOESIM_LAW(points >= 4, "a distribution has at least four points");
-  // Half of the points below .9, half above, the last of them 1.
+  MOESIM_LAW(points >= 8, "a distribution has at least eight points");
+  // Half of the points below .9, evenly; the others even in log10(1 - level) to .9999, then 1.
   const std::size_t half = points / 2;
   for (std::size_t i = 0; i < points; ++i) {
-    const double level = i < half ? 0.9 * static_cast<double>(i) / static_cast<double>(half)
-                                  : 0.9 + 0.1 * static_cast<double>(i - half) /
-                                              static_cast<double>(points - half - 1);
+    double level = 0.9 * static_cast<double>(i) / static_cast<double>(half);
+    if (i >= half) {
+      const double part =
+          static_cast<double>(i - half) / static_cast<double>(points - half - 2);
+      level = i + 1 == points ? 1 : 1 - std::pow(10, -1 - 3 * part);
+    }
     const double at = level * static_cast<double>(values.size() - 1);
     const auto below = static_cast<std::size_t>(at);
     const std::size_t above = std::min(below + 1, values.size() - 1);

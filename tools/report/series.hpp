@@ -119,8 +119,9 @@ Grid bin_grid(const Grid& grid, std::size_t rows, std::size_t columns, Join join
 // At most `points` samples, neighbours averaged; NaN samples are left out.
 Track bin_track(const Track& track, std::size_t points);
 
-// Quantiles 0 .. 1 of `values` (any order) at evenly spaced levels, denser above .9, where p99
-// lives. Quantile p is the linear interpolation between order statistics at (n - 1) p.
+// Quantiles 0 .. 1 of `values` (any order) evenly spaced to .9, then even in log10(1 - level)
+// to .9999, where p99 lives, and 1. Quantile p is the linear interpolation between order
+// statistics at (n - 1) p.
 Cdf cdf_of(std::string_view name, std::vector<double> values, std::size_t points = 160);
 
 // The series as JSON for the page and for DIR/series.json: binned to what a screen shows (256

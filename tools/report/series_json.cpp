@@ -18,16 +18,16 @@ constexpr std::size_t kColumns = 180;
 constexpr std::size_t kSamples = 720;
 constexpr std::size_t kSlotsShown = 60'000;
 
-// Four significant digits; null for what was not observed.
-Json rounded(double value) {
+// Four significant digits, or more; null for what was not observed.
+Json rounded(double value, int digits = 4) {
   if (!std::isfinite(value)) return nullptr;
   if (value == std::floor(value) && std::abs(value) < 1e4) return static_cast<int>(value);
-  return std::stod(fmt::format("{:.4g}", value));
+  return std::stod(fmt::format("{:.{}g}", value, digits));
 }
 
-Json rounded(const std::vector<double>& values) {
+Json rounded(const std::vector<double>& values, int digits = 4) {
   Json out = Json::array();
-  for (const double value : values) out.push_back(rounded(value));
+  for (const double value : values) out.push_back(rounded(value, digits));
   return out;
 }
 
@@ -77,7 +77,7 @@ Json cdf_json(const Cdf& cdf) {
   return {{"name", cdf.name},
           {"tenant", cdf.tenant},
           {"unit", cdf.unit},
-          {"levels", rounded(cdf.levels)},
+          {"levels", rounded(cdf.levels, 6)},
           {"values", rounded(cdf.values)}};
 }
 

@@ -171,11 +171,12 @@ function painted(data, columns, rows, colors, min, max) {
   };
 }
 
-// A heat map of a Grid. `map`: {colors, min, max, format, formatScale, transform}. Sets ctx.hover,
+// A heat map of a Grid. `map`: {colors, min, max, format, formatScale, transform,
+// picture: [rows, columns] at most in a picture}. Sets ctx.hover,
 // (column, row) -> tooltip, where the map is painted.
 export function heatMap(ctx, whole, map = {}) {
   const { theme } = ctx;
-  const grid = ctx.picture ? shrink(whole, 96, 120) : whole;
+  const grid = ctx.picture ? shrink(whole, ...(map.picture ?? [96, 120])) : whole;
   const x = cellLabels(grid.columns);
   const y = cellLabels(grid.rows);
   const width = x.labels.length;

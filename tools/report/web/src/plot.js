@@ -2,10 +2,13 @@
 // The program appends a call `moesimPlot.draw({...})`; the picture goes to standard output.
 import { SVGRenderer } from 'echarts/renderers';
 import { charts } from './charts/index.js';
-import { init, use } from './echarts.js';
+import { init, setPlatformAPI, use } from './echarts.js';
 import { themes } from './theme.js';
 
 use([SVGRenderer]);
+
+// There is no canvas to measure text with: a wide sans-serif is assumed, so that nothing overlaps.
+setPlatformAPI({ measureText: (text, font) => ({ width: 0.61 * text.length * (Number.parseFloat(/([\d.]+)px/.exec(font)?.[1]) || 12) }) });
 
 const fail = (status, text) => {
   process.stderr.write(`${text}\n`);

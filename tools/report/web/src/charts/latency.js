@@ -5,7 +5,7 @@ const NAMES = { ttft: 'Time to first token', tpot: 'Time per output token', e2el
 const SHORT = { ttft: 'TTFT', tpot: 'TPOT', e2el: 'E2E latency', itl: 'ITL', queue_time: 'queue time' };
 
 // The tail view stretches p90, p99, p99.9 to equal steps.
-const LAST = 0.9995;
+const LAST = 0.9999;
 const tail = (level) => -Math.log10(1 - Math.min(level, LAST));
 const tailLabel = (y) => (y === 0 ? 'p0' : `p${number(100 * (1 - 10 ** -y), 4)}`);
 
@@ -41,7 +41,7 @@ function option(report, metric, cdfs, choice, ctx) {
     series: cdfs.map((c, i) => ({
       name: name(c), type: 'line', showSymbol: true, symbolSize: 7, symbol: 'circle', itemStyle: { opacity: 0 }, emphasis: { itemStyle: { opacity: 1 } },
       lineStyle: { width: i === 0 ? 2.5 : 1.5, color: i === 0 ? theme.series[0] : undefined },
-      data: c.values.map((v, j) => [v / scale.factor, inTail ? tail(c.levels[j]) : 100 * c.levels[j], c.levels[j]]).filter(([x]) => !log || x > 0),
+      data: c.values.map((v, j) => [v / scale.factor, inTail ? tail(c.levels[j]) : 100 * c.levels[j], c.levels[j]]).filter(([x, , level]) => (!log || x > 0) && (!inTail || level <= LAST)),
       markLine: i === 0 && marks.length ? { symbol: 'none', silent: true, data: marks } : undefined,
     })),
   };

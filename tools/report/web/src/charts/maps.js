@@ -24,6 +24,8 @@ const linkTime = {
   },
 };
 
+// A load is joined to the largest of its neighbours, which looks hotter than it is: late.
+const PICTURE = [256, 64];
 const HOT = 2;  // times the mean
 const DEAD = 0.01;
 
@@ -33,11 +35,11 @@ function loadMap(ctx, grid) {
   const bound = 2;
   const shown = (v) => Math.max(-bound, Math.min(bound, Math.log2(Math.max(v, 1e-9))));
   const out = heatMap(ctx, grid, {
-    colors: theme.diverging, min: -bound, max: bound, transform: shown,
+    picture: PICTURE, colors: theme.diverging, min: -bound, max: bound, transform: shown,
     format: (v) => (v === null ? 'no data' : v <= DEAD ? 'dead' : `${number(v, 3)} × mean`), formatScale: (v) => `${number(2 ** v, 2)}×`,
   });
   const width = grid.columns.size;
-  if (ctx.picture && (grid.rows.size > 96 || width > 120)) return out;
+  if (ctx.picture && (grid.rows.size > PICTURE[0] || width > PICTURE[1])) return out;
   const cells = (keep) => grid.values.flatMap((v, i) => (v !== null && keep(v) ? [[i % width, Math.floor(i / width)]] : []));
   const hot = grid.values.map((v, i) => [v, i]).filter(([v]) => v >= HOT).sort((a, b) => b[0] - a[0]).slice(0, 24).map(([, i]) => [i % width, Math.floor(i / width)]);
   out.legend = { data: ['hottest cells', 'dead cells'], top: 0, right: 16, itemWidth: 10, itemHeight: 10, textStyle: { color: theme.text, fontSize: 12 } };
