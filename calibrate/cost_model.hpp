@@ -36,6 +36,7 @@ struct ExpertShape {
   int top_k = 1;
   Dtype dtype = Dtype::bf16;
   bool gated = true;  // three matrices; else two
+  int parallel = 1;   // GPUs that share the layer's experts; engines then use other kernels
 
   friend bool operator==(const ExpertShape&, const ExpertShape&) = default;
 };

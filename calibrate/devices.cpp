@@ -12,7 +12,7 @@ using namespace literals;
 
 // NVIDIA datasheets: A100 (2021), H100 (2023), H200 (2024), H20 and H800 (vendors' sheets),
 // HGX B200 / GB200 / B300 (2024-2025), L40S (2023). L2 sizes: architecture white papers.
-constexpr std::array<Device, 12> kDevices{{
+constexpr std::array<Device, 13> kDevices{{
     {"a100-sxm", "ampere", 2.039_TBps, 40_MiB, 312_TFLOPS, {}, {}, 624_TFLOPS},
     {"a800-sxm", "ampere", 2.039_TBps, 40_MiB, 312_TFLOPS, {}, {}, 624_TFLOPS},
     {"l40s", "ada", 0.864_TBps, 96_MiB, 362_TFLOPS, 733_TFLOPS, {}, 733_TFLOPS},
@@ -28,6 +28,9 @@ constexpr std::array<Device, 12> kDevices{{
     {"b300-sxm", "blackwell", 8_TBps, 126_MiB, 2250_TFLOPS, 4500_TFLOPS, 13500_TFLOPS,
      140_TFLOPS},
     {"gb300", "blackwell", 8_TBps, 126_MiB, 2500_TFLOPS, 5000_TFLOPS, 15000_TFLOPS, 165_TFLOPS},
+    // Any processor, for `calibrate --backend cpu`: peaks that none exceeds. An architecture of
+    // its own, so that a demonstration is never taken for a GPU.
+    {"cpu", "cpu", 1_TBps, 512_MiB, 64_TFLOPS, {}, {}, {}},
 }};
 
 }  // namespace

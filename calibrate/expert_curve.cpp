@@ -24,13 +24,31 @@ const ExpertShapeCurve* exact_curve(const ExpertSection& section, const ExpertSh
   return nullptr;
 }
 
+bool is_wide(const ExpertSection& section) {
+  return std::none_of(section.curves.begin(), section.curves.end(),
+                      [](const ExpertShapeCurve& c) { return c.parallel == 1; });
+}
+
 const ExpertSection* choose(const Profile& profile, const ExpertShape& shape) {
-  const auto same = [&](const ExpertSection& s) { return s.gated == shape.gated; };
+  const auto same = [&](const ExpertSection& s) {
+    return s.gated == shape.gated && (shape.parallel > 1 || !is_wide(s));
+  };
   const auto exact = [&](const ExpertSection& s) {
     return same(s) && s.key.dtype == shape.dtype && exact_curve(s, shape) != nullptr;
   };
   if (const auto* s = choose_section(profile.experts, shape.dtype, exact)) return s;
-  const auto known = [&](const ExpertSection& s) { return same(s) && !s.metric.empty(); };
+  // A kernel made for wide expert parallelism, timed for this expert.
+  const auto wide = [&](const ExpertSection& s) {
+    return same(s) && s.key.dtype == shape.dtype && is_wide(s) &&
+           s.curves.front().hidden == shape.hidden &&
+           s.curves.front().intermediate == shape.intermediate;
+  };
+  if (shape.parallel > 1) {
+    if (const auto* s = choose_section(profile.experts, shape.dtype, wide)) return s;
+  }
+  const auto known = [&](const ExpertSection& s) {
+    return same(s) && !s.metric.empty() && !is_wide(s);
+  };
   if (const auto* s = choose_section(profile.experts, shape.dtype, known)) {
     if (s->key.dtype == shape.dtype) return s;
   }

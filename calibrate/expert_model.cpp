@@ -17,7 +17,7 @@ ExpertModel::ExpertModel(const ExpertSection& section, const Device& device)
       fit_(section.roofline),
       peak_flops_(peak_flops(device, section.key.dtype).value),
       peak_bandwidth_(device.memory_bandwidth.value) {
-  const Metric* metric = find_metric(section.metric);
+  const ResidualMetric* metric = find_residual_metric(section.metric);
   if (metric == nullptr) return;  // too few shapes to say anything
   std::vector<Features> features;
   std::vector<double> residuals;

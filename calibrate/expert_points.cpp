@@ -69,7 +69,9 @@ std::vector<ExpertRow> read_expert_rows(const Table& table, const std::string& g
             top_k = table.column("topk"), experts = table.column("num_experts"),
             slices = table.column("moe_tp_size"), parallel = table.column("moe_ep_size"),
             distribution = table.column("distribution"), latency = table.column("latency"),
-            flag = table.has("flag") ? table.column("flag") : -1;
+            flag = table.has("flag") ? table.column("flag") : -1,
+            active = table.has("active_experts") ? table.column("active_experts") : -1,
+            loaded = table.has("most_loaded") ? table.column("most_loaded") : -1;
   std::vector<ExpertRow> rows;
   Diagnostics wrong;
   for (int i = 0; i < table.rows(); ++i) {
@@ -94,6 +96,7 @@ std::vector<ExpertRow> read_expert_rows(const Table& table, const std::string& g
                std::string(table.text(i, kernel)),
                table_dtype(table.text(i, dtype), table.place(i))};
     row.distribution = table.text(i, distribution);
+    if (row.distribution == "uniform") row.distribution = "balanced";
     row.flag = flag < 0 ? "ok" : std::string(table.text(i, flag));
     row.gated = row.flag != "NONGATED_2MAT";
     row.tokens = number[0];
@@ -105,6 +108,10 @@ std::vector<ExpertRow> read_expert_rows(const Table& table, const std::string& g
     row.parallel = static_cast<int>(number[6]);
     row.seconds = number[7] * 1e-3;
     row.place = table.place(i);
+    if (active >= 0 && loaded >= 0) {
+      row.active = table.number(i, active);
+      row.most_loaded = table.number(i, loaded);
+    }
     rows.push_back(std::move(row));
   }
   wrong.throw_if_errors();
@@ -119,7 +126,7 @@ std::string impossible(const ExpertRow& row, const Device& device) {
     return fmt::format("{:.0f} Tflops/s, above the peak of {:.0f}",
                        work.flops / row.seconds / 1e12, flops / 1e12);
   }
-  if (row.distribution != "balanced" && row.distribution != "uniform") return "";
+  if (row.distribution != "balanced") return "";
   // What the L2 cache holds from the run before need not come from memory.
   const double read = work.weight_bytes - device.l2_cache.value;
   if (read / row.seconds > device.memory_bandwidth.value) {

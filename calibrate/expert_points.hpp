@@ -26,6 +26,8 @@ struct ExpertRow {
   int parallel = 1;  // expert parallelism
   double seconds = 0;
   Place place;
+  double active = 0;       // experts with a token, where the table says so
+  double most_loaded = 0;  // assignments of the busiest expert, likewise
 };
 
 // The work of one even-load point on one GPU.

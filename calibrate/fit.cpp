@@ -9,6 +9,7 @@
 #include "calibrate/fit_attention.hpp"
 #include "calibrate/fit_experts.hpp"
 #include "calibrate/fit_gemm.hpp"
+#include "calibrate/fit_memory.hpp"
 #include "sim/base/errors.hpp"
 
 namespace moesim {
@@ -22,6 +23,7 @@ struct Rows {
   std::vector<ExpertRow> experts;
   std::vector<GemmRow> gemms;
   std::vector<AttentionRow> attention;
+  std::vector<MemoryRow> memory;
 };
 
 template <class Row>
@@ -32,7 +34,8 @@ void append(std::vector<Row>& to, std::vector<Row> from) {
 
 // Lanes with expert parallelism of these engines time the whole batch on one rank: too slow.
 bool usable_lane(const ExpertRow& row) {
-  return row.parallel == 1 || row.key.engine == "trtllm";
+  const bool made_for_it = row.key.kernel.find("deepep") != std::string::npos;
+  return row.parallel == 1 || row.key.engine == "trtllm" || made_for_it;
 }
 
 Rows read_all(const std::vector<std::filesystem::path>& paths, const FitOptions& options,
@@ -51,13 +54,15 @@ Rows read_all(const std::vector<std::filesystem::path>& paths, const FitOptions&
       append(rows.experts, read_expert_rows(table, options.gpu));
     } else if (table.has("gemm_dtype")) {
       append(rows.gemms, read_gemm_rows(table, options.gpu));
+    } else if (is_memory_table(table)) {
+      append(rows.memory, read_memory_rows(table, options.gpu));
     } else if (is_attention_table(table)) {
       append(rows.attention, read_attention_rows(table, options.gpu));
     } else {
       throw InputError({{Severity::error,
                          {table.file(), 0, 0, ""},
                          "this is no table of kernel times that fit knows",
-                         "columns moe_dtype, gemm_dtype, mla_dtype, bmm_dtype or num_heads",
+                         "columns moe_dtype, gemm_dtype, mla_dtype, bmm_dtype, num_heads or op",
                          "see calibrate/README.md for the layouts"}});
     }
   }
@@ -74,7 +79,8 @@ Rows read_all(const std::vector<std::filesystem::path>& paths, const FitOptions&
   };
   std::erase_if(rows.experts, check);
   std::erase_if(rows.gemms, check);
-  fit.used = static_cast<int>(rows.experts.size() + rows.gemms.size() + rows.attention.size());
+  fit.used = static_cast<int>(rows.experts.size() + rows.gemms.size() + rows.attention.size() +
+                              rows.memory.size());
   return rows;
 }
 
@@ -176,6 +182,7 @@ Fit fit_profile(const std::vector<std::filesystem::path>& tables, const FitOptio
       fit_expert_sections(choose_engine(rows.experts, "expert kernels", profile), *device);
   profile.gemms = fit_gemm_sections(choose_engine(rows.gemms, "dense GEMMs", profile), *device);
   fit_attention(rows.attention, *device, profile);
+  fit_memory(rows.memory, *device, profile);
   if (!fit.rejected.empty()) {
     profile.notes.push_back(fmt::format("{} of {} rows rejected: above the hardware's peaks",
                                         fit.rejected.size(),

@@ -27,16 +27,31 @@ std::set<ShapeId> model_shapes(const ExpertSection& section) {
   return shapes;
 }
 
+// What is left out at a time: a model shape; of one model under many parallelisms (wide expert
+// parallelism), one parallelism.
+ShapeId fold_of(const ExpertSection& section, const ExpertShapeCurve& curve) {
+  if (model_shapes(section).size() >= 3) return model_shape(curve);
+  return {curve.parallel, 0, 0, 0};
+}
+
+std::set<ShapeId> folds_of(const ExpertSection& section) {
+  std::set<ShapeId> folds;
+  for (const ExpertShapeCurve& curve : section.curves) folds.insert(fold_of(section, curve));
+  return folds;
+}
+
 // The parameters are fitted to whole experts or wide slices: narrow ones are ruled by launch
 // and tile effects, which the neighbours carry.
-bool shapes_the_roofline(const ExpertShapeCurve& curve) {
-  return curve.slices <= 4 && curve.parallel == 1;
+bool shapes_the_roofline(const ExpertSection& section, const ExpertShapeCurve& curve) {
+  const bool wide = std::none_of(section.curves.begin(), section.curves.end(),
+                                 [](const auto& c) { return c.parallel == 1; });
+  return curve.slices <= 4 && (wide || curve.parallel == 1);
 }
 
 Roofline fit_curves(const ExpertSection& section, const Device& device) {
   std::vector<RooflinePoint> points;
   for (const ExpertShapeCurve& curve : section.curves) {
-    if (!shapes_the_roofline(curve)) continue;
+    if (!shapes_the_roofline(section, curve)) continue;
     for (std::size_t i = 0; i < curve.tokens.size(); ++i) {
       const ExpertPoint point = even_point(curve, curve.tokens[i], curve.seconds[i]);
       points.push_back({work_of(point, section.key.dtype, section.gated), point.seconds});
@@ -78,10 +93,11 @@ struct LeaveOut {
 
 std::vector<LeaveOut> leave_shapes_out(const ExpertSection& section, const Device& device) {
   std::vector<LeaveOut> all;
-  for (const ShapeId& shape : model_shapes(section)) {
+  for (const ShapeId& shape : folds_of(section)) {
     LeaveOut one{shape, section};
-    std::erase_if(one.rest.curves,
-                  [&](const ExpertShapeCurve& curve) { return model_shape(curve) == shape; });
+    std::erase_if(one.rest.curves, [&](const ExpertShapeCurve& curve) {
+      return fold_of(section, curve) == shape;
+    });
     one.rest.roofline = fit_robustly(one.rest, device);
     all.push_back(std::move(one));
   }
@@ -97,7 +113,9 @@ std::vector<HeldOutPoint> predict_left_out(const ExpertSection& section,
     fold.rest.wide_only = choice.wide_only;
     const ExpertModel model(fold.rest, device);
     for (const ExpertShapeCurve& curve : section.curves) {
-      if (model_shape(curve) != fold.shape || !shapes_the_roofline(curve)) continue;
+      if (fold_of(section, curve) != fold.shape || !shapes_the_roofline(section, curve)) {
+        continue;
+      }
       for (std::size_t i = 0; i < curve.tokens.size(); ++i) {
         const ExpertPoint point = even_point(curve, curve.tokens[i], curve.seconds[i]);
         points.push_back({curve.tokens[i], model.predict(point), point.seconds});
@@ -111,12 +129,13 @@ std::vector<HeldOutPoint> predict_left_out(const ExpertSection& section,
 void choose_metric(ExpertSection& section, const Device& device) {
   auto folds = leave_shapes_out(section, device);
   double best = HUGE_VAL;
-  for (const Metric& metric : metrics_of_residuals()) {
+  for (const ResidualMetric& metric : metrics_of_residuals()) {
     for (const bool wide_only : {false, true}) {
       const Choice choice{std::string(metric.name), wide_only};
-      const HeldOut errors =
-          summarize_held_out("one model shape left out at a time",
-                             predict_left_out(section, folds, choice, device));
+      const HeldOut errors = summarize_held_out(
+          model_shapes(section).size() >= 3 ? "one model shape left out at a time"
+                                            : "one expert parallelism left out at a time",
+          predict_left_out(section, folds, choice, device));
       const double score = errors.all.median / 0.02 + errors.all.p90 / 0.10;
       if (score >= best) continue;
       best = score;
@@ -143,7 +162,33 @@ HeldOut leave_points_out(const ExpertSection& section) {
 
 using SectionId = std::tuple<std::string, std::string, Dtype, bool>;  // engine, kernel, ...
 
-// The kernel that timed an older version's rows, where it is still in use.
+// The numbers in a version, for comparing: "0.5.6.post2" < "0.5.10".
+std::vector<int> version_numbers(const std::string& version) {
+  std::vector<int> numbers;
+  int digits = 0;
+  for (const char c : version) {
+    if (c < '0' || c > '9') {
+      digits = 0;
+      continue;
+    }
+    if (digits++ == 0) numbers.push_back(0);
+    numbers.back() = numbers.back() * 10 + (c - '0');
+  }
+  return numbers;
+}
+
+// The newest of the versions with at least half as many rows as the most frequent one.
+std::string main_version(const std::map<std::string, int>& rows) {
+  int most = 0;
+  for (const auto& [version, count] : rows) most = std::max(most, count);
+  std::string newest;
+  for (const auto& [version, count] : rows) {
+    if (2 * count < most) continue;
+    if (newest.empty() || version_numbers(newest) < version_numbers(version)) newest = version;
+  }
+  return newest;
+}
+
 std::vector<ExpertSection> group_curves(const std::vector<ExpertRow>& rows) {
   using CurveId = std::tuple<ShapeId, int, int, std::string>;
   std::map<SectionId, std::map<CurveId, std::map<double, std::vector<double>>>> groups;
@@ -161,14 +206,14 @@ std::vector<ExpertSection> group_curves(const std::vector<ExpertRow>& rows) {
   }
   std::vector<ExpertSection> sections;
   for (const auto& [id, curves] : groups) {
-    const auto& count = versions[id];
-    const auto most = std::max_element(count.begin(), count.end(),
-                                       [](auto& a, auto& b) { return a.second < b.second; });
+    const std::string main = main_version(versions[id]);
     ExpertSection section;
-    section.key = {std::get<0>(id), most->first, std::get<1>(id), std::get<2>(id)};
+    section.key = {std::get<0>(id), main, std::get<1>(id), std::get<2>(id)};
     section.gated = std::get<3>(id);
     for (const auto& [curve_id, times] : curves) {
       const auto& [shape, slices, parallel, version] = curve_id;
+      // Another version may add shapes that the main one lacks, never merge into them.
+      if (version != main && curves.contains({shape, slices, parallel, main})) continue;
       ExpertShapeCurve curve;
       curve.hidden = std::get<0>(shape);
       curve.intermediate = std::get<1>(shape) / slices;
@@ -196,7 +241,7 @@ std::vector<ExpertSection> fit_expert_sections(const std::vector<ExpertRow>& row
   for (ExpertSection& section : sections) {
     section.roofline = fit_robustly(section, device);
     section.points_left_out = leave_points_out(section);
-    if (model_shapes(section).size() >= 3) choose_metric(section, device);
+    if (folds_of(section).size() >= 3) choose_metric(section, device);
     section.skew = fit_skew(section, rows, device);
   }
   // The best known kernel first: it is the one asked for shapes that nobody measured.

@@ -51,7 +51,8 @@ std::vector<GemmRow> read_gemm_rows(const Table& table, const std::string& gpu) 
   const int system = table.column("system"), framework = table.column("framework"),
             version = table.column("version"), kernel = table.column("kernel_source"),
             dtype = table.column("gemm_dtype"), m = table.column("m"), n = table.column("n"),
-            k = table.column("k"), latency = table.column("latency");
+            k = table.column("k"), latency = table.column("latency"),
+            purpose = table.has("purpose") ? table.column("purpose") : -1;
   std::vector<GemmRow> rows;
   Diagnostics wrong;
   for (int i = 0; i < table.rows(); ++i) {
@@ -64,7 +65,8 @@ std::vector<GemmRow> read_gemm_rows(const Table& table, const std::string& gpu) 
         table.number(i, n),
         table.number(i, k),
         table.number(i, latency) * 1e-3,
-        table.place(i)};
+        table.place(i),
+        purpose >= 0 && table.text(i, purpose) == "holdout"};
     if (row.m > 0 && row.n > 0 && row.k > 0 && row.seconds > 0 && std::isfinite(row.seconds)) {
       rows.push_back(std::move(row));
     } else {
@@ -109,10 +111,11 @@ std::vector<GemmSection> fit_gemm_sections(const std::vector<GemmRow>& rows,
                                            const Device& device) {
   using SectionId = std::tuple<std::string, std::string, std::string, Dtype>;
   using Size = std::tuple<double, double, double>;
-  std::map<SectionId, std::map<Size, double>> groups;
+  std::map<SectionId, std::map<Size, double>> groups, held_out;
   for (const GemmRow& row : rows) {
     const SectionId id{row.key.engine, row.key.version, row.key.kernel, row.key.dtype};
-    groups[id].try_emplace({row.m, row.n, row.k}, row.seconds);
+    auto& to = row.held_out ? held_out : groups;
+    to[id].try_emplace({row.m, row.n, row.k}, row.seconds);
   }
   std::vector<GemmSection> sections;
   for (const auto& [id, times] : groups) {
@@ -153,6 +156,10 @@ std::vector<GemmSection> fit_gemm_sections(const std::vector<GemmRow>& rows,
     for (const auto& [size, seconds] : times) {
       const auto& [a, b, c] = size;
       if (kept.contains(size)) continue;
+      held.push_back({a, model.predict(a, b, c), seconds});
+    }
+    for (const auto& [size, seconds] : held_out[id]) {
+      const auto& [a, b, c] = size;
       held.push_back({a, model.predict(a, b, c), seconds});
     }
     section.points_left_out =

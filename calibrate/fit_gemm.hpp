@@ -16,6 +16,7 @@ struct GemmRow {
   double m = 0, n = 0, k = 0;
   double seconds = 0;
   Place place;
+  bool held_out = false;  // measured off the grid to judge the fit: never fitted
 };
 
 std::vector<GemmRow> read_gemm_rows(const Table& table, const std::string& gpu);

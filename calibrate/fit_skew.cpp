@@ -28,6 +28,22 @@ struct Sample {
   double tokens_per_expert, imbalance, factor;
 };
 
+// Loads drawn anew in every row of the published tables scatter more than stated ones.
+constexpr std::size_t kFewestDrawn = 8, kFewestStated = 3;
+
+bool states_its_load(const ExpertRow& row) {
+  return row.distribution != "balanced" && row.active > 0 && row.most_loaded > 0;
+}
+
+// The load of one GPU with all experts: as the row states it, or as its power law makes it.
+UnevenLoad load_of(const ExpertRow& row, double alpha) {
+  if (!states_its_load(row)) return power_law_load(row.tokens, row.top_k, row.experts, alpha);
+  UnevenLoad load;
+  load.active = row.active;
+  load.most_loaded = row.most_loaded;
+  return load;
+}
+
 }  // namespace
 
 std::vector<SkewPoint> fit_skew(const ExpertSection& section,
@@ -38,28 +54,41 @@ std::vector<SkewPoint> fit_skew(const ExpertSection& section,
   }
   const ExpertModel model(section, device);
   std::map<int, std::vector<Sample>> bins;
+  std::size_t fewest = kFewestDrawn;
+  const auto add = [&](double mean, double most, double measured, double expected) {
+    bins[static_cast<int>(std::log2(std::max(1.0, mean))) / 2].push_back(
+        {mean, most / mean, measured / expected});
+  };
   for (const ExpertRow& row : rows) {
     const double alpha = exponent_of(row.distribution);
-    if (std::isnan(alpha) || row.parallel != 1 || row.gated != section.gated ||
+    if ((std::isnan(alpha) && !states_its_load(row)) || row.gated != section.gated ||
         row.key.kernel != section.key.kernel || row.key.dtype != section.key.dtype) {
       continue;
     }
     const ExpertShapeCurve shape = shape_of(row);
+    ExpertPoint uneven = even_point(shape, row.tokens, row.seconds);
+    if (row.parallel > 1) {
+      // The most loaded rank is timed.
+      if (!curves.empty()) continue;  // a section with plain lanes is judged by them
+      const RankLoad load =
+          power_law_rank_load(row.tokens, row.top_k, row.experts, row.parallel, alpha);
+      uneven.assignments = load.assignments;
+      uneven.active = load.active;
+      add(load.assignments / load.active, load.most_loaded, row.seconds, model.predict(uneven));
+      continue;
+    }
     const auto curve = curves.find(id_of(shape));
     if (curve == curves.end()) continue;
-    const UnevenLoad load = power_law_load(row.tokens, row.top_k, row.experts, alpha);
-    const ExpertPoint even = even_point(shape, row.tokens, row.seconds);
-    ExpertPoint uneven = even;
+    if (states_its_load(row)) fewest = kFewestStated;
+    const UnevenLoad load = load_of(row, alpha);
+    const double even = model.roofline(uneven);
     uneven.active = load.active;
-    const double expected =
-        interpolate(*curve->second, row.tokens) * model.roofline(uneven) / model.roofline(even);
-    const double mean = even.assignments / load.active;
-    bins[static_cast<int>(std::log2(mean)) / 2].push_back(
-        {mean, load.most_loaded / mean, row.seconds / expected});
+    add(uneven.assignments / load.active, load.most_loaded, row.seconds,
+        interpolate(*curve->second, row.tokens) * model.roofline(uneven) / even);
   }
   std::vector<SkewPoint> points;
   for (const auto& [bin, samples] : bins) {
-    if (samples.size() < 8) continue;
+    if (samples.size() < fewest) continue;
     std::vector<double> means, imbalances, factors;
     for (const Sample& sample : samples) {
       means.push_back(sample.tokens_per_expert);

@@ -12,7 +12,7 @@ namespace {
 constexpr int kMost = 32;
 
 // Found by leaving model shapes out of the tables of A100, H100, H200 and B200.
-constexpr std::array<Metric, 7> kMetrics{{
+constexpr std::array<ResidualMetric, 7> kMetrics{{
     {"nearest6", {3, 1, 1, 1, 0}, 6, 0},
     {"krige16", {0.3, 0.1, 0.1, 0.1, 0}, 16, 0.01},
     {"krige16_tokens", {1, 0.4, 0.3, 0.3, 0}, 16, 0.03},
@@ -60,16 +60,16 @@ int find_nearest(const std::vector<Features>& points, const Features& at, int co
 
 }  // namespace
 
-std::span<const Metric> metrics_of_residuals() { return kMetrics; }
+std::span<const ResidualMetric> metrics_of_residuals() { return kMetrics; }
 
-const Metric* find_metric(std::string_view name) {
-  for (const Metric& metric : kMetrics) {
+const ResidualMetric* find_residual_metric(std::string_view name) {
+  for (const ResidualMetric& metric : kMetrics) {
     if (metric.name == name) return &metric;
   }
   return nullptr;
 }
 
-ResidualField::ResidualField(const Metric& metric, std::span<const Features> at,
+ResidualField::ResidualField(const ResidualMetric& metric, std::span<const Features> at,
                              std::span<const double> residuals)
     : metric_(metric), residuals_(residuals.begin(), residuals.end()) {
   scaled_.reserve(at.size());

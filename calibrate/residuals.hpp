@@ -16,7 +16,7 @@ namespace moesim {
 using Features = std::array<double, 5>;
 
 // How near two points are, and how neighbours are combined.
-struct Metric {
+struct ResidualMetric {
   std::string_view name;
   Features weight;     // per unit of log2
   int neighbours = 6;  // at most 32
@@ -24,12 +24,12 @@ struct Metric {
 };
 
 // The metrics among which a fit chooses by held-out error; by name in a profile.
-std::span<const Metric> metrics_of_residuals();
-const Metric* find_metric(std::string_view name);
+std::span<const ResidualMetric> metrics_of_residuals();
+const ResidualMetric* find_residual_metric(std::string_view name);
 
 class ResidualField {
  public:
-  ResidualField(const Metric& metric, std::span<const Features> at,
+  ResidualField(const ResidualMetric& metric, std::span<const Features> at,
                 std::span<const double> residuals);
   // exp of this times the roofline is the prediction.
   [[nodiscard]] double at(const Features& features) const;
@@ -37,7 +37,7 @@ class ResidualField {
   [[nodiscard]] double nearest(const Features& features) const;
 
  private:
-  Metric metric_;
+  ResidualMetric metric_;
   std::vector<Features> scaled_;
   std::vector<double> residuals_;
 };

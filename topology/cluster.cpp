@@ -14,7 +14,8 @@ Cluster::Cluster(const ClusterOptions& options) : options_(options) {
   }
   check_cluster(options_);
   const MakeFabric make = find_entry(fabrics(), options_.fabric, "fabric").make;
-  Nodes nodes = add_nodes(options_.groups, options_.nodes_per_domain, graph_);
+  Nodes nodes = add_nodes(
+      options_.groups, options_.fabric == "nvl_domain" ? options_.nodes_per_domain : 1, graph_);
   places_ = std::move(nodes.places);
   first_gpu_ = std::move(nodes.first_gpu);
   nics_ = std::move(nodes.nics);
@@ -24,17 +25,35 @@ Cluster::Cluster(const ClusterOptions& options) : options_(options) {
   scale_.assign(graph_.links.size(), 1.0);
   shortest_ = std::make_unique<ShortestPaths>();
   index_rails();
+  if (!fabric_) check_reach();
+}
+
+// Shortest-path fabrics only: the others join every NIC.
+void Cluster::check_reach() const {
+  Diagnostics out;
+  for (int g = 1; g < gpus(); ++g) {
+    try {
+      static_cast<void>(path(GpuId{0}, GpuId{g}));
+      static_cast<void>(path(GpuId{g}, GpuId{0}));
+    } catch (const InputError& error) {
+      const Diagnostic& d = error.diagnostics().front();
+      out.error({}, d.message, "a cable that joins them (cluster.links)", d.hint);
+      if (out.all().size() == 8) break;  // the rest says the same
+    }
+  }
+  shortest_->forget();
+  out.throw_if_errors();
 }
 
 Cluster::~Cluster() = default;
 Cluster::Cluster(Cluster&&) noexcept = default;
 
 void Cluster::index_rails() {
-  rail_gpu_.resize(static_cast<std::size_t>(nodes()));
+  rail_gpu_.resize(static_cast<std::size_t>(domains_));
   for (int g = 0; g < gpus(); ++g) {
     const GpuPlace& place = places_[static_cast<std::size_t>(g)];
     if (place.nic < 0) continue;
-    auto& rails = rail_gpu_[place.node.index()];
+    auto& rails = rail_gpu_[static_cast<std::size_t>(place.domain)];
     const auto rail = static_cast<std::size_t>(nics_[static_cast<std::size_t>(place.nic)].rail);
     if (rails.size() == rail) rails.emplace_back(g);  // the rail's first GPU
   }
@@ -57,7 +76,7 @@ GpuId Cluster::exit_of(GpuId src, GpuId dst) const {
   const GpuPlace& from = place(src);
   const int rail = nics_[static_cast<std::size_t>(place(dst).nic)].rail;
   if (nics_[static_cast<std::size_t>(from.nic)].rail == rail) return src;
-  const auto& rails = rail_gpu_[from.node.index()];
+  const auto& rails = rail_gpu_[static_cast<std::size_t>(from.domain)];
   return static_cast<std::size_t>(rail) < rails.size() ? rails[static_cast<std::size_t>(rail)]
                                                        : src;
 }

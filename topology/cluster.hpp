@@ -86,6 +86,7 @@ class Cluster {
   [[nodiscard]] GpuId exit_of(GpuId src, GpuId dst) const;  // whose NIC the data leaves by
   [[nodiscard]] const std::string& vertex_name(GpuId gpu) const;
   void index_rails();
+  void check_reach() const;
   void add(Path& path, LinkId id) const;
 
   ClusterOptions options_;  // groups filled in
@@ -93,7 +94,7 @@ class Cluster {
   std::vector<GpuPlace> places_;  // [gpus]
   std::vector<GpuId> first_gpu_;  // [nodes + 1]
   std::vector<Nic> nics_;
-  std::vector<std::vector<GpuId>> rail_gpu_;  // [nodes][rails] first GPU of that rail
+  std::vector<std::vector<GpuId>> rail_gpu_;  // [domains][rails] first GPU of that rail
   std::vector<double> scale_;                 // [links]
   std::unique_ptr<Fabric> fabric_;  // none: every path is a shortest path of the graph
   std::unique_ptr<ShortestPaths> shortest_;

@@ -13,7 +13,7 @@
 
 namespace moesim {
 
-// A NIC and the cable to its switch. `rail` counts the NICs of a node from 0.
+// A NIC and the cable to its switch. `rail` counts the NICs of a domain from 0.
 struct Nic {
   VertexId vertex;
   NodeId node;

@@ -30,6 +30,10 @@ class NodeBuilder {
   void add(const NodeSpec& spec, int group, int domain, VertexId inside) {
     const NodeId node{out_.first_gpu.size() - 1};
     const int first_nic = static_cast<int>(out_.nics.size());
+    if (domain != domain_) {
+      domain_ = domain;
+      domain_first_nic_ = first_nic;
+    }
     const int nics = std::min(spec.nics, spec.gpus);
     add_nics(spec, node, nics);
     for (int i = 0; i < spec.gpus; ++i) {
@@ -52,7 +56,7 @@ class NodeBuilder {
       nic.vertex =
           graph_.add_vertex(fmt::format("node{}.nic{}", node.value, i), VertexKind::nic);
       nic.node = node;
-      nic.rail = i;
+      nic.rail = static_cast<int>(out_.nics.size()) - domain_first_nic_;
       nic.bandwidth = spec.nic_bandwidth * (static_cast<double>(spec.nics) / count);
       nic.latency = spec.nic_latency;
       out_.nics.push_back(nic);
@@ -102,6 +106,8 @@ class NodeBuilder {
 
   Graph& graph_;
   Nodes& out_;
+  int domain_first_nic_ = 0;
+  int domain_ = -1;
   int attached_ = -1;  // the last NIC that hangs on a PCIe switch
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <sstream>
 
@@ -15,7 +16,50 @@ namespace {
 
 constexpr std::string_view kHeader = "system,library,op,ranks,bytes,seconds";
 
+// The measured system to stand for a GPU; nearest by NVLink generation.
+std::string_view stand_in(std::string_view gpu) {
+  constexpr std::array<std::array<std::string_view, 2>, 11> known{{{"h20", "h200_sxm"},
+                                                                   {"h200", "h200_sxm"},
+                                                                   {"h100", "h100_sxm"},
+                                                                   {"h800", "h100_sxm"},
+                                                                   {"a100", "a100_sxm"},
+                                                                   {"a800", "a100_sxm"},
+                                                                   {"gb200", "gb200"},
+                                                                   {"gb300", "gb300"},
+                                                                   {"b200", "b200_sxm"},
+                                                                   {"b300", "b300_sxm"},
+                                                                   {"l40s", "l40s"}}};
+  for (const auto& [prefix, system] : known) {
+    if (gpu.starts_with(prefix)) return system;
+  }
+  return "";
+}
+
 }  // namespace
+
+std::vector<CollectiveCurve> find_curves(std::string_view gpu) {
+  static const auto all =
+      read_curves((data_folder() / "calibrate/profiles/network/collectives.csv").string());
+  const std::string_view system = stand_in(gpu);
+  std::vector<CollectiveCurve> out;
+  for (const CollectiveCurve& curve : all) {
+    if (!system.empty() && curve.system == system) out.push_back(curve);
+  }
+  return out;
+}
+
+const CollectiveCurve* curve_for(const std::vector<CollectiveCurve>& curves,
+                                 std::string_view library, std::string_view op, int ranks) {
+  const CollectiveCurve* best = nullptr;
+  for (const CollectiveCurve& c : curves) {
+    if (c.library != library || c.op != op) continue;
+    const bool better =
+        best == nullptr || (best->ranks < ranks ? c.ranks > best->ranks
+                                                : c.ranks >= ranks && c.ranks < best->ranks);
+    if (better) best = &c;
+  }
+  return best;
+}
 
 Seconds read_curve(const CollectiveCurve& curve, Bytes bytes) {
   MOESIM_LAW(!curve.bytes.empty(), "a curve has points");

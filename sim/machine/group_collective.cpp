@@ -5,8 +5,6 @@
 #include <cmath>
 #include <limits>
 
-#include "sim/base/files.hpp"
-
 namespace moesim {
 namespace {
 
@@ -20,25 +18,6 @@ std::string_view name_of(GroupOp op) {
 double crossings(GroupOp op, int n) {
   const double once = static_cast<double>(n - 1) / n;
   return op == GroupOp::all_reduce ? 2 * once : once;
-}
-
-// The measured system to stand for a GPU; nearest by NVLink generation.
-std::string_view stand_in(std::string_view gpu) {
-  constexpr std::array<std::array<std::string_view, 2>, 11> known{{{"h20", "h200_sxm"},
-                                                                   {"h200", "h200_sxm"},
-                                                                   {"h100", "h100_sxm"},
-                                                                   {"h800", "h100_sxm"},
-                                                                   {"a100", "a100_sxm"},
-                                                                   {"a800", "a100_sxm"},
-                                                                   {"gb200", "gb200"},
-                                                                   {"gb300", "gb300"},
-                                                                   {"b200", "b200_sxm"},
-                                                                   {"b300", "b300_sxm"},
-                                                                   {"l40s", "l40s"}}};
-  for (const auto& [prefix, system] : known) {
-    if (gpu.starts_with(prefix)) return system;
-  }
-  return "";
 }
 
 BytesPerSecond slowest_nic(const RankGroup& ranks) {
@@ -55,17 +34,11 @@ BytesPerSecond slowest_nic(const RankGroup& ranks) {
 
 }  // namespace
 
-GroupCollectives::GroupCollectives(std::string_view gpu) {
-  const std::string_view system = stand_in(gpu);
-  if (system.empty()) return;
+GroupCollectives::GroupCollectives(std::string_view gpu) : curves_(find_curves(gpu)) {
+  if (curves_.empty()) return;
   std::string own(gpu);
   std::replace(own.begin(), own.end(), '-', '_');
-  provenance_ = own == system ? Provenance::measured : Provenance::extrapolated;
-  static const auto all =
-      read_curves((data_folder() / "calibrate/profiles/network/collectives.csv").string());
-  for (const CollectiveCurve& curve : all) {
-    if (curve.system == system) curves_.push_back(curve);
-  }
+  provenance_ = own == curves_.front().system ? Provenance::measured : Provenance::extrapolated;
 }
 
 GroupTime GroupCollectives::time(GroupOp op, const RankGroup& ranks, Bytes bytes) const {
@@ -79,17 +52,15 @@ GroupTime GroupCollectives::time(GroupOp op, const RankGroup& ranks, Bytes bytes
 GroupTime GroupCollectives::inside(GroupOp op, const RankGroup& ranks, int n,
                                    Bytes bytes) const {
   int fitting = 0;
-  for (const CollectiveCurve& c : curves_) {
-    if (c.op != name_of(op)) continue;
-    if (fitting == 0 || (fitting < n ? c.ranks > fitting : c.ranks >= n && c.ranks < fitting)) {
-      fitting = c.ranks;
-    }
-  }
   Seconds best{std::numeric_limits<double>::infinity()};
-  for (const CollectiveCurve& c : curves_) {
-    if (c.op != name_of(op) || c.ranks != fitting) continue;
-    if (c.library == "custom" && bytes.value > c.bytes.back()) continue;
-    best = std::min(best, read_curve(c, bytes));
+  for (const std::string_view library : {"nccl", "custom"}) {
+    const CollectiveCurve* curve = curve_for(curves_, library, name_of(op), n);
+    if (curve == nullptr) continue;
+    if (library == "custom" && (curve->ranks != fitting || bytes.value > curve->bytes.back())) {
+      continue;
+    }
+    fitting = curve->ranks;
+    best = std::min(best, read_curve(*curve, bytes));
   }
   if (fitting == 0 || !std::isfinite(best.value)) {
     const GpuPlace& place = ranks.cluster().place(ranks.gpus()[0]);

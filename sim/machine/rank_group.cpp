@@ -51,7 +51,8 @@ void RankGroup::look_at_fabric() {
     const GpuPlace& place = cluster_->place(gpus_[r]);
     const int nics = cluster_->group_of(gpus_[r]).node.nics;
     lane_is_rail = place.nic >= 0 && nics >= cluster_->gpus_of(place.node) &&
-                   cluster_->gpus_of(place.node) == lanes_ && place.local == lane_[r];
+                   cluster_->gpus() == cluster_->domains() * lanes_ &&
+                   cluster_->nics()[static_cast<std::size_t>(place.nic)].rail == lane_[r];
   }
   forwards_ = lane_is_rail && cluster_->forwards();
   relayed_access_ = fabric->is_nonblocking(lane_is_rail && fabric->has_rails());

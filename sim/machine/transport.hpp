@@ -50,6 +50,7 @@ class LayerExchange {
     Seconds network{0};
   };
   [[nodiscard]] Even even(const DispatchDemand& demand);
+  void follow_curve(Seconds local);
 
   const RankGroup* ranks_;
   Pattern pattern_;

@@ -74,10 +74,21 @@ bool take_gpu(const std::string& library, const std::string& gpu, TransportFit& 
   return true;
 }
 
+// Across nodes nothing was measured in good health: 90 % of the NIC is assumed.
+TransportFit nccl(std::string_view gpu) {
+  TransportFit fit;
+  fit.name = "nccl";
+  fit.curves = find_curves(gpu);
+  fit.dispatch.network_inverse = fit.combine.network_inverse = 1 / 0.9;
+  fit.provenance = fit.curves.empty() ? Provenance::assumed : Provenance::extrapolated;
+  return fit;
+}
+
 }  // namespace
 
 TransportFit find_transport_fit(std::string_view transport, std::string_view gpu) {
   TransportFit fit;
+  if (transport == "nccl") return nccl(gpu);
   const auto measured =
       std::find_if(kLibraries.begin(), kLibraries.end(),
                    [&](const Measured& m) { return m.transport == transport; });

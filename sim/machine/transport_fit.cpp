@@ -44,8 +44,10 @@ std::vector<std::string> split(const std::string& line) {
 
 Seconds overhead_of(const TransportCost& cost, int ranks, int domains,
                     double experts_per_rank) {
-  return cost.fixed + cost.per_doubling * std::log2(std::max(ranks, 1)) +
-         cost.per_expert * experts_per_rank + (domains > 1 ? cost.network_fixed : Seconds{0});
+  // `fixed` may be negative: it is what is left at one rank of a fit at several.
+  return std::max(Seconds{0}, cost.fixed + cost.per_doubling * std::log2(std::max(ranks, 1)) +
+                                  cost.per_expert * experts_per_rank +
+                                  (domains > 1 ? cost.network_fixed : Seconds{0}));
 }
 
 Efficiency efficiency_of(const TransportCost& cost, Bytes row, int sms, Seconds local,

@@ -15,6 +15,7 @@
 
 #include "sim/base/provenance.hpp"
 #include "sim/base/units.hpp"
+#include "sim/machine/collective_curves.hpp"
 
 namespace moesim {
 
@@ -38,6 +39,9 @@ struct TransportFit {
   std::string name = "ideal";  // "deepep_low_latency/h100_sxm"
   TransportCost dispatch;
   TransportCost combine;
+  // Of an all-to-all inside a domain, by ranks: where there are any they take the place of the
+  // local part of the formula (NCCL, whose time is no formula of size).
+  std::vector<CollectiveCurve> curves;
   int sms = 20;  // GPU multiprocessors that copy
   Provenance provenance = Provenance::assumed;
 

@@ -80,6 +80,21 @@ Throughput throughput_of(const Recorder& recorder, const std::vector<SloTarget>&
   return t;
 }
 
+// MSER-5 also finds an end of the start in noise, so its word counts only where it matters:
+// where the TTFTs that it keeps have a mean outside the interval of those that were counted.
+std::int64_t suggest_warmup(const Recorder& recorder, const Summary& summary) {
+  const MetricSummary* counted = summary.find(MetricId::ttft);
+  if (counted == nullptr || !counted->mean_interval) return 0;
+  const auto everyone = [](RequestId, const RequestRecord&) { return true; };
+  const std::vector<double> all = values_of(recorder, MetricId::ttft, everyone);
+  const std::size_t drop = mser5(all);
+  if (static_cast<std::int64_t>(drop) <= summary.requests.warmup) return 0;
+  const double kept = mean_of(std::span(all).subspan(drop));
+  const bool within =
+      counted->mean_interval->low <= kept && kept <= counted->mean_interval->high;
+  return within ? 0 : static_cast<std::int64_t>(drop);
+}
+
 }  // namespace
 
 std::vector<SloVerdict> judge(const Summary& summary, const std::vector<SloTarget>& targets) {
@@ -163,10 +178,7 @@ Summary summarize(const Recorder& recorder, const SloOptions& slo) {
     }
     summary.tenants.push_back(std::move(tenant));
   }
-  const auto everyone = [](RequestId, const RequestRecord&) { return true; };
-  const auto drop =
-      static_cast<std::int64_t>(mser5(values_of(recorder, MetricId::ttft, everyone)));
-  if (drop > summary.requests.warmup) summary.suggested_warmup = drop;
+  summary.suggested_warmup = suggest_warmup(recorder, summary);
   return summary;
 }
 

@@ -75,8 +75,8 @@ struct Summary {
   Throughput throughput;
   std::vector<SloVerdict> slo;
   std::vector<TenantSummary> tenants;
-  // What MSER-5 would drop of the TTFTs, where that is more than the warm-up dropped: the
-  // figures may still hold the start.
+  // What MSER-5 would drop of the TTFTs, where that is more than the warm-up and their mean
+  // would leave its interval: the figures still hold the start.
   std::int64_t suggested_warmup = 0;
 
   [[nodiscard]] const MetricSummary* find(MetricId id) const;

@@ -16,6 +16,10 @@ using PlacementStrategy = Placement (*)(const PlacementProblem&, const Placement
 
 std::span<const Entry<PlacementStrategy>> placement_strategies();
 
+// options.strategy layer by layer, with the redundant slots of all layers spread by need
+// (slots_by_need); coactivation then cannot align layers. The problem must be valid.
+Placement place_by_need(const PlacementProblem& problem, const PlacementOptions& options);
+
 // Validates the problem, runs options.strategy (throws InputError for an unknown name), keeps
 // experts in the slots they had where a previous placement is given, and holds the result to
 // the migration budget.

@@ -11,7 +11,7 @@
 //   choice(MOESIM_KEY(mode), "...", {{"none", Overlap::none}, ...})     an enum
 //   table(MOESIM_KEY(rebalance), "...", rebalance_fields())             a struct of its own
 //   table(MOESIM_KEY(input_tokens), "...", length_fields())             also a std::optional
-//   one tables("tenant", &O::tenants, "...", tenant_fields())               [[traffic.tenant]]
+//   tables("tenant", &O::tenants, "...", tenant_fields())               [[traffic.tenant]]
 // A text key may name its choices (`.one_of(function)`: a registry's names) or suggest them
 // (`.suggest(function)`: anything else is taken too, such as a path), and may take numbers
 // (`.or_number()`). The default is what the member has in a default-constructed Scenario.
@@ -79,11 +79,13 @@ struct Field {
   std::function<std::size_t(const void* owner)> count;  // tables
   std::function<void*(void* owner, std::size_t index)> element_at;  // tables; grows the list
 
-  Field& range(double min, double max = std::numeric_limits<double>::infinity()) {
+  Field& range(double min) { return range(min, limits.max); }  // to what the member can hold
+  Field& range(double min, double max) {
     limits = {min, max, false};
     return *this;
   }
-  Field& above(double min, double max = std::numeric_limits<double>::infinity()) {
+  Field& above(double min) { return above(min, limits.max); }
+  Field& above(double min, double max) {
     limits = {min, max, true};
     return *this;
   }

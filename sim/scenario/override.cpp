@@ -38,6 +38,13 @@ std::optional<std::size_t> index_of(const std::string& key) {
   return index;
 }
 
+// As TOML sees it, which is what resolved.toml must be able to hold.
+bool is_plain_text(const std::shared_ptr<const SourceText>& source, std::string_view argument) {
+  Diagnostics problems;
+  parse_toml(source, fmt::format("# {}\n", argument), problems);
+  return !problems.has_errors() && argument.find('\n') == std::string_view::npos;
+}
+
 Node value_node(const std::shared_ptr<const SourceText>& source, std::string_view value,
                 int column) {
   // Parsed as "x = value" and then moved to where it stands in the argument.
@@ -45,8 +52,7 @@ Node value_node(const std::shared_ptr<const SourceText>& source, std::string_vie
   const std::string document = fmt::format("x = {}\n", value);
   const Node parsed = parse_toml(source, document, ignored);
   Node node;
-  const bool one_value = !ignored.has_errors() && parsed.table()->size() == 1;
-  if (one_value && value.find('\n') == std::string_view::npos) {
+  if (!ignored.has_errors() && parsed.table()->size() == 1) {
     node = parsed.table()->front().node;
   } else {
     node.content = Scalar(std::string(value));
@@ -75,6 +81,9 @@ void set_override(Node& root, std::string_view argument, Diagnostics& diagnostic
   if (equals == std::string_view::npos) {
     return fail(static_cast<int>(argument.size()) + 1, "--set has no '='",
                 "key=value, as in --set placement.strategy=eplb");
+  }
+  if (!is_plain_text(source, argument)) {
+    return fail(1, "--set is not plain text", "UTF-8 without control characters, on one line");
   }
   const auto trimmed = [](std::string_view text) {
     const auto first = text.find_first_not_of(' ');

@@ -26,6 +26,18 @@ std::vector<std::string> preset_names(std::string_view folder) {
   return names;
 }
 
+namespace {
+
+// As short as the reader can follow it from where they are.
+std::string shown(const fs::path& path) {
+  std::error_code problem;
+  const fs::path near = fs::proximate(path, problem);
+  const bool below = !problem && !near.empty() && *near.begin() != "..";
+  return below ? near.string() : path.string();
+}
+
+}  // namespace
+
 Node read_tree(const fs::path& path, const Span& asked, Diagnostics& diagnostics) {
   std::string content;
   try {
@@ -36,7 +48,7 @@ Node read_tree(const fs::path& path, const Span& asked, Diagnostics& diagnostics
     diagnostics.error(std::move(place), problem.what(), expected);
     return Node{asked, asked, Node::Table{}};
   }
-  auto source = std::make_shared<const SourceText>(source_text(path.string(), content));
+  auto source = std::make_shared<const SourceText>(source_text(shown(path), content));
   return parse_toml(std::move(source), content, diagnostics);
 }
 

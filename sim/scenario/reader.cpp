@@ -59,7 +59,7 @@ class Reader {
 
  private:
   void read_field(const Field& field, void* owner, Node& node, const std::string& path) {
-    places_.put(path, node.value);
+    if (node.value.line > 0) places_.put(path, node.value);
     if (field.kind == FieldKind::table) {
       if (node.table() == nullptr) return tell_kind(field, node, path);
       read_table(*field.fields, field.member(owner), node, path);
@@ -124,9 +124,7 @@ class Reader {
       expected = fmt::format("preset = one of {}, or these keys",
                              fmt::join(preset_names(fields.presets), ", "));
     }
-    Place place = place_of(node.key);
-    if (place.line == 0) place = {};
-    diagnostics_.error(std::move(place),
+    diagnostics_.error(place_of(node.key),
                        fmt::format("[{}] does not say {}", path, fmt::join(missing, ", ")),
                        expected);
   }
@@ -142,7 +140,8 @@ void add_absent_sections(Node& root) {
   auto& top = std::get<Node::Table>(root.content);
   for (const Field& section : scenario_fields().fields) {
     if (section.kind != FieldKind::table || find(root, section.name) != nullptr) continue;
-    top.push_back({section.name, Node{root.key, root.value, Node::Table{}}});
+    const Span nowhere{root.value.source, 0, 0};
+    top.push_back({section.name, Node{nowhere, nowhere, Node::Table{}}});
   }
 }
 

@@ -37,15 +37,31 @@ void check_arrivals(const Scenario& s, Contradictions& tell) {
     tell.error({"traffic.arrivals.file", "traffic.arrivals.process"},
                "a trace replay needs a file", "file = the trace to replay");
   }
+  const ArrivalOptions& a = s.traffic.arrivals;
+  if (!a.curve.empty() && (replays || a.process == ArrivalProcess::closed_loop)) {
+    tell.error({"traffic.arrivals.curve", "traffic.arrivals.process"},
+               "a curve needs a rate to change", "process = poisson, gamma or uniform");
+  }
+  for (std::size_t i = 0; i < a.curve.size(); ++i) {
+    const std::string at = fmt::format("traffic.arrivals.curve[{}].at", i);
+    if (i > 0 && a.curve[i].at < a.curve[i - 1].at) {
+      tell.error({at, fmt::format("traffic.arrivals.curve[{}].at", i - 1)},
+                 "the corners of the curve are not in order of time", "increasing times");
+    }
+    if (a.period.value > 0 && a.curve[i].at > a.period) {
+      tell.error({at, "traffic.arrivals.period"}, "a corner of the curve lies after its period",
+                 "times within the period");
+    }
+  }
   const std::pair<const char*, const LengthOptions*> lengths[] = {
       {"traffic.input_tokens", &s.traffic.input_tokens},
       {"traffic.output_tokens", &s.traffic.output_tokens}};
   for (const auto& [key, length] : lengths) {
     check_length(*length, key, tell);
-    if (length->distribution == LengthDistribution::trace && !replays) {
-      tell.error({fmt::format("{}.distribution", key), "traffic.arrivals.process"},
-                 "lengths come from a trace, but arrivals do not",
-                 "traffic.arrivals.process = \"trace\"");
+    if (length->distribution == LengthDistribution::trace && !replays && length->file.empty()) {
+      tell.error({fmt::format("{}.distribution", key), fmt::format("{}.file", key)},
+                 "lengths come from a trace, but none is named",
+                 "file = the trace, or traffic.arrivals.process = \"trace\"");
     }
   }
 }
@@ -62,6 +78,8 @@ void check_tenants(const std::vector<TenantOptions>& tenants, Contradictions& te
                  fmt::format("two tenants are called '{}'", t.name), "a name of its own each");
       break;
     }
+    if (t.input_tokens) check_length(*t.input_tokens, key + ".input_tokens", tell);
+    if (t.output_tokens) check_length(*t.output_tokens, key + ".output_tokens", tell);
     if (t.surge.times != 1 && t.surge.lasts.value <= 0) {
       tell.error({key + ".surge.lasts", key + ".surge.times"},
                  fmt::format("the surge of '{}' lasts no time", t.name), "lasts above 0");

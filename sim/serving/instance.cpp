@@ -92,11 +92,12 @@ void Instance::start_step() {
   const Seconds begin = machine_.now();
   events_.clear();
   plan_(ranks_, events_);
+  record_moves(begin);
+  hooks_.admitted(begin);
   if (planned_tokens() == 0) {
     stepping_ = false;
     return;
   }
-  record_moves(begin);
   std::ranges::fill(share_, 0.0);
   for (const AttentionRank& rank : ranks_) {
     for (std::size_t k = 0; k < share_.size(); ++k) share_[k] += rank.batch().domain_tokens[k];
@@ -132,7 +133,12 @@ void Instance::end_step(Seconds begin, StepReport report) {
     rank.complete(now, events_);
   }
   report.output_tokens = events_.output_tokens;
-  recorder_.tokens(now, report.prompt_tokens, report.output_tokens);
+  // A prompt counts once, when it is complete, however often it was recomputed.
+  std::int64_t prompts = 0;
+  for (const std::int32_t r : events_.first_token) {
+    prompts += recorder_.records()[RequestId{r}.index()].input_tokens;
+  }
+  recorder_.tokens(now, prompts, report.output_tokens);
   hooks_.step(report, begin, now);
   record(now);
   start_step();

@@ -20,6 +20,7 @@ namespace moesim {
 // What an instance tells the simulation around it.
 struct InstanceHooks {
   std::function<void(const StepReport&, Seconds begin, Seconds end)> step;
+  std::function<void(Seconds)> admitted;  // the queue and the batch have changed
   std::function<void(RequestId, Seconds)> finished;
   std::function<void(const RankRequest&, Seconds)> handed_over;  // prefill pools
 };

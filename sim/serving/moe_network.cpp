@@ -14,20 +14,24 @@ std::string transport_for(const std::string& asked, bool prefill, int domains) {
   return "low_latency";
 }
 
-LayerExchange exchange_for(const RankGroup& ranks, const ServingOptions& options,
-                           bool prefill) {
-  const std::string name = transport_for(options.transport, prefill, ranks.domains());
-  return LayerExchange(ranks, parse_transport(name), TransportFit{});
+TransportFit fit_for(const Cluster& cluster, const std::string& transport) {
+  return find_transport_fit(transport, cluster.gpu(GpuId{0}).name);
 }
 
 }  // namespace
 
 MoeNetwork::MoeNetwork(const Cluster& cluster, std::vector<GpuId> gpus, const ModelShape& model,
-                       const ServingOptions& options)
+                       const ServingOptions& options, int slots_per_rank)
     : ranks_(cluster, std::move(gpus)),
-      model_(make_collective_model(options.network == "auto" ? "bound" : options.network)),
-      prefill_(exchange_for(ranks_, options, true)),
-      decode_(exchange_for(ranks_, options, false)) {
+      model_(make_collective_model(options.network)),
+      prefill_fit_(fit_for(cluster, transport_for(options.transport, true, ranks_.domains()))),
+      decode_fit_(fit_for(cluster, transport_for(options.transport, false, ranks_.domains()))),
+      prefill_(ranks_,
+               parse_transport(transport_for(options.transport, true, ranks_.domains())),
+               prefill_fit_, slots_per_rank),
+      decode_(ranks_,
+              parse_transport(transport_for(options.transport, false, ranks_.domains())),
+              decode_fit_, slots_per_rank) {
   const int width = model.dispatch_width > 0 ? model.dispatch_width : model.hidden;
   dispatch_row_ = row_bytes(width, model.dispatch);
   combine_row_ = row_bytes(model.hidden, model.combine);

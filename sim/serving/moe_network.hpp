@@ -23,12 +23,15 @@ class MoeNetwork {
  public:
   // `gpus` are the expert ranks. The cluster outlives this.
   MoeNetwork(const Cluster& cluster, std::vector<GpuId> gpus, const ModelShape& model,
-             const ServingOptions& options);
+             const ServingOptions& options, int slots_per_rank);
 
   [[nodiscard]] const RankGroup& ranks() const { return ranks_; }
   // Bytes of one token on the wire, scales included.
   [[nodiscard]] Bytes dispatch_row() const { return dispatch_row_; }
   [[nodiscard]] Bytes combine_row() const { return combine_row_; }
+  // The fits in use, prefill's and decode's.
+  [[nodiscard]] const TransportFit& prefill_fit() const { return prefill_fit_; }
+  [[nodiscard]] const TransportFit& decode_fit() const { return decode_fit_; }
 
   // `prefill`: the step holds prompt tokens, which engines send by their throughput kernels.
   // Bytes are added to the ledger over [start, start + time].
@@ -38,6 +41,8 @@ class MoeNetwork {
  private:
   RankGroup ranks_;
   std::unique_ptr<CollectiveModel> model_;
+  TransportFit prefill_fit_;
+  TransportFit decode_fit_;
   LayerExchange prefill_;
   LayerExchange decode_;
   Bytes dispatch_row_;

@@ -12,7 +12,8 @@ MoeStep::MoeStep(Router& router, const std::string& dispatch, ExpertCurve curve)
   const RouterShape& shape = router.shape();
   const auto layers = static_cast<std::size_t>(shape.layers);
   totals_.tokens.resize(shape.cells());
-  totals_.layer_balancedness.resize(layers);
+  totals_.layer_mean_tokens.resize(layers);
+  totals_.layer_most_tokens.resize(layers);
   totals_.layer_straggler_s.resize(layers);
   totals_.layer_expert_s.resize(layers);
   totals_.layer_dispatch_s.resize(layers);
@@ -32,7 +33,16 @@ void MoeStep::use(Placement placement) {
 
 void MoeStep::draw(int tokens, std::span<const double> share) {
   router_.counts({.tokens = tokens, .share = share}, counts_);
-  for (std::size_t i = 0; i < counts_.size(); ++i) totals_.tokens[i] += counts_[i];
+  const auto experts = static_cast<std::size_t>(router_.shape().experts);
+  const std::int64_t expected = static_cast<std::int64_t>(tokens) * router_.shape().top_k;
+  for (std::size_t first = 0; first < counts_.size(); first += experts) {
+    std::int64_t routed = 0;
+    for (std::size_t i = first; i < first + experts; ++i) {
+      totals_.tokens[i] += counts_[i];
+      routed += counts_[i];
+    }
+    MOESIM_LAW(routed == expected, "tokens routed = tokens x top_k");
+  }
 }
 
 MoeLayerTime MoeStep::layer(int layer, double part, std::span<const double> slowdown) {
@@ -44,8 +54,6 @@ MoeLayerTime MoeStep::layer(int layer, double part, std::span<const double> slow
 
   MoeLayerTime time;
   time.busiest_expert = busiest;
-  double most_tokens = 0;
-  double all_tokens = 0;
   const std::size_t ranks = load_.gpu.size();
   for (std::size_t r = 0; r < ranks; ++r) {
     Seconds t = curve_.time({load_.gpu[r], load_.active[r], load_.hottest[r]});
@@ -53,8 +61,8 @@ MoeLayerTime MoeStep::layer(int layer, double part, std::span<const double> slow
     totals_.rank_tokens[r] += load_.gpu[r];
     totals_.rank_seconds[r] += t.value;
     time.mean += t;
-    all_tokens += load_.gpu[r];
-    most_tokens = std::max(most_tokens, load_.gpu[r]);
+    time.mean_tokens += load_.gpu[r];
+    time.most_tokens = std::max(time.most_tokens, load_.gpu[r]);
     if (t > time.slowest) {
       time.slowest = t;
       time.slowest_rank = static_cast<int>(r);
@@ -63,9 +71,7 @@ MoeLayerTime MoeStep::layer(int layer, double part, std::span<const double> slow
   time.mean /= static_cast<double>(ranks);
   // Rounding must not make the slowest faster than the mean.
   time.mean = std::min(time.mean, time.slowest);
-  if (most_tokens > 0) {
-    time.balancedness = all_tokens / static_cast<double>(ranks) / most_tokens;
-  }
+  time.mean_tokens /= static_cast<double>(ranks);
   return time;
 }
 
@@ -99,9 +105,8 @@ double MoeStep::nodes_per_token() const {
 
 void MoeStep::account(int layer, const MoeLayerTime& time) {
   const auto l = static_cast<std::size_t>(layer);
-  totals_.balancedness_sum += time.balancedness;
-  totals_.layer_steps += 1;
-  totals_.layer_balancedness[l] += time.balancedness;
+  totals_.layer_mean_tokens[l] += time.mean_tokens;
+  totals_.layer_most_tokens[l] += time.most_tokens;
   totals_.layer_straggler_s[l] += (time.slowest - time.mean).value;
   totals_.layer_expert_s[l] += time.slowest.value;
   totals_.layer_dispatch_s[l] += time.dispatch.value;

@@ -21,8 +21,9 @@ struct MoeLayerTime {
   Seconds mean{0};     // expert compute, mean over the expert ranks
   Seconds slowest{0};  // and of the slowest
   int slowest_rank = 0;
-  int busiest_expert = 0;   // of the layer, the one with the most tokens
-  double balancedness = 1;  // mean / max of the ranks' tokens
+  int busiest_expert = 0;  // of the layer, the one with the most tokens
+  double mean_tokens = 0;  // of the ranks, for the part
+  double most_tokens = 0;
   Seconds dispatch{0};
   Seconds combine{0};
 };
@@ -32,13 +33,14 @@ struct ExpertTotals {
   std::vector<std::int64_t> tokens;  // [layers * experts]
   std::vector<double> rank_tokens;   // [ranks] all layers
   std::vector<double> rank_seconds;  // [ranks] expert compute
-  double balancedness_sum = 0;       // over layers and steps
-  std::int64_t layer_steps = 0;
-  std::vector<double> layer_balancedness;  // [layers] sum over steps
-  std::vector<double> layer_straggler_s;   // [layers] slowest - mean, sum over steps
-  std::vector<double> layer_expert_s;      // [layers] slowest, sum over steps
-  std::vector<double> layer_dispatch_s;    // [layers]
-  std::vector<double> layer_combine_s;     // [layers]
+  // [layers] sums over steps of the ranks' mean and highest tokens: their ratio is the
+  // balancedness over time, each step with the weight of its tokens.
+  std::vector<double> layer_mean_tokens;
+  std::vector<double> layer_most_tokens;
+  std::vector<double> layer_straggler_s;  // [layers] slowest - mean, sum over steps
+  std::vector<double> layer_expert_s;     // [layers] slowest, sum over steps
+  std::vector<double> layer_dispatch_s;   // [layers]
+  std::vector<double> layer_combine_s;    // [layers]
 };
 
 class MoeStep {

@@ -71,7 +71,8 @@ void Simulation::build_experts(int id) {
   // Attention ranks of one GPU group see every token, so there is nothing to dispatch.
   const bool sends_tokens = parallel_.ep > 1 && parallel_.dp > 1;
   networks_.push_back(sends_tokens ? std::make_unique<MoeNetwork>(deployment_.cluster, ranks,
-                                                                  model, deployment_.serving)
+                                                                  model, deployment_.serving,
+                                                                  slots / parallel_.ep)
                                    : nullptr);
   const int nodes = sends_tokens ? networks_.back()->ranks().domains() : 1;
   auto moe = std::make_unique<MoeStep>(*routers_.back(), deployment_.placement.dispatch,
@@ -84,11 +85,12 @@ void Simulation::build_experts(int id) {
 std::unique_ptr<StepModel> Simulation::build_step_model(int id) {
   const auto i = static_cast<std::size_t>(id);
   const bool dense = deployment_.model.experts == 0;
-  const NodeSpec& node = deployment_.cluster.groups().front().node;
+  std::vector<GpuId> rank;
+  for (int g = 0; g < parallel_.tp; ++g) rank.emplace_back(id * parallel_.gpus + g);
   return std::make_unique<StepModel>(deployment_.model, parallel_, deployment_.serving,
                                      *layer_costs_, dense ? nullptr : moe_[i].get(),
-                                     dense ? nullptr : networks_[i].get(), node.nvlink_latency,
-                                     node.nvlink_bandwidth);
+                                     dense ? nullptr : networks_[i].get(),
+                                     RankGroup(deployment_.cluster, std::move(rank)));
 }
 
 std::vector<AttentionRank> Simulation::build_ranks(int id) const {
@@ -113,15 +115,10 @@ InstanceHooks Simulation::hooks_for(int id) {
   hooks.step = [this, id](const StepReport& report, Seconds begin, Seconds end) {
     step_ended(id, report, begin, end);
   };
+  hooks.admitted = [this](Seconds now) { note_queues(now); };
   hooks.finished = [this](RequestId, Seconds now) { request_done(now); };
   hooks.handed_over = [](const RankRequest&, Seconds) {};
   return hooks;
-}
-
-std::int64_t Simulation::moe_layer_evaluations() const {
-  std::int64_t sum = 0;
-  for (const auto& moe : moe_) sum += moe->totals().layer_steps;
-  return sum;
 }
 
 void Simulation::run(const Watch& watch) {
@@ -159,6 +156,7 @@ void Simulation::arrive(const Request& request) {
       candidates, {static_cast<std::uint64_t>(domain), request.prefix}, balance_state_);
   switch (instances_[pick]->submit(request, domain)) {
     case Instance::Verdict::accepted:
+      note_queues(now);
       return;
     case Instance::Verdict::shed:
       recorder_->shed(request.id, now);
@@ -175,6 +173,17 @@ void Simulation::request_done(Seconds now) {
   if (std::optional<Request> next = source_->next_after(now)) {
     machine_.at(next->arrival, [this, r = *next] { arrive(r); });
   }
+}
+
+void Simulation::note_queues(Seconds now) {
+  int waiting = 0;
+  int running = 0;
+  for (const auto& instance : instances_) {
+    waiting += instance->waiting();
+    running += instance->running();
+  }
+  timeline_->set(static_cast<int>(TimelineColumn::waiting), now, waiting);
+  timeline_->set(static_cast<int>(TimelineColumn::running), now, running);
 }
 
 void Simulation::step_ended(int id, const StepReport& report, Seconds begin, Seconds end) {
@@ -197,19 +206,13 @@ void Simulation::step_ended(int id, const StepReport& report, Seconds begin, Sec
     recorder_->sample(MetricId::expert_time, report.experts);
   }
   const auto column = [](TimelineColumn c) { return static_cast<int>(c); };
-  int waiting = 0;
-  int running = 0;
-  for (const auto& instance : instances_) {
-    waiting += instance->waiting();
-    running += instance->running();
-  }
-  timeline_->set(column(TimelineColumn::waiting), end, waiting);
-  timeline_->set(column(TimelineColumn::running), end, running);
+  note_queues(end);
   timeline_->add(column(TimelineColumn::input_tokens), end, report.prompt_tokens);
   timeline_->add(column(TimelineColumn::output_tokens), end, report.output_tokens);
   timeline_->sample(column(TimelineColumn::step_time), end, (end - begin).value);
   if (!moe_.empty()) {
-    timeline_->sample(column(TimelineColumn::balancedness), end, report.balancedness);
+    timeline_->sample(column(TimelineColumn::balancedness), end, report.balancedness,
+                      report.tokens);
   }
   if (watch_ && !watch_(ended_, end)) machine_.stop();
 }

@@ -81,9 +81,11 @@ class Simulation {
   [[nodiscard]] const MoeStep* moe(int i) const {
     return moe_.empty() ? nullptr : moe_[static_cast<std::size_t>(i)].get();
   }
+  // Null where no tokens are sent to experts.
+  [[nodiscard]] const MoeNetwork* network(int i) const {
+    return networks_.empty() ? nullptr : networks_[static_cast<std::size_t>(i)].get();
+  }
   [[nodiscard]] Seconds duration() const { return end_; }
-  // MoE layers evaluated, over all instances and steps.
-  [[nodiscard]] std::int64_t moe_layer_evaluations() const;
 
  private:
   void build_instances();
@@ -94,6 +96,7 @@ class Simulation {
   void arrive(const Request& request);
   void await_next();
   void request_done(Seconds now);
+  void note_queues(Seconds now);
   void step_ended(int id, const StepReport& report, Seconds begin, Seconds end);
 
   Deployment deployment_;

@@ -7,15 +7,15 @@ namespace moesim {
 
 StepModel::StepModel(const ModelShape& model, const Parallelism& parallel,
                      const ServingOptions& options, const LayerCosts& costs, MoeStep* moe,
-                     MoeNetwork* network, Seconds tp_latency, BytesPerSecond tp_bandwidth)
+                     MoeNetwork* network, RankGroup rank)
     : model_(model),
       parallel_(parallel),
       options_(options),
       costs_(costs),
       moe_(moe),
       network_(network),
-      tp_latency_(tp_latency),
-      tp_bandwidth_(tp_bandwidth) {
+      rank_(std::move(rank)),
+      collectives_(rank_.cluster().gpu(GpuId{0}).name) {
   const auto gpus = static_cast<std::size_t>(parallel.gpus);
   const auto dp = static_cast<std::size_t>(parallel.dp);
   attention_busy_.resize(gpus);
@@ -46,13 +46,11 @@ Seconds StepModel::slowest(TimeOf time_of) const {
   return most;
 }
 
-// A ring all-reduce moves 2 (n - 1) / n of the bytes through each GPU's link (Patarasuk and
-// Yuan, "Bandwidth optimal all-reduce algorithms", 2009).
+// Of one bf16 row per token.
 Seconds StepModel::all_reduce(double tokens) const {
   if (parallel_.tp <= 1 || tokens == 0) return Seconds{0};
-  const double n = parallel_.tp;
-  const Bytes bytes{2.0 * (n - 1) / n * tokens * model_.hidden * 2.0};
-  return tp_latency_ + bytes / tp_bandwidth_;
+  return collectives_.time(GroupOp::all_reduce, rank_, Bytes{2.0 * tokens * model_.hidden})
+      .time;
 }
 
 void StepModel::measure_ranks(std::span<const AttentionRank> ranks) {
@@ -142,7 +140,8 @@ void StepModel::add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds n
   parts.router = slowest([&](double tokens) { return costs_.router(part_ * tokens); });
   Seconds longest_wait{-1};
   Seconds longest_dispatch{-1};
-  double balance = 0;
+  double mean_tokens = 0;
+  double most_tokens = 0;
   int moe_layer_index = 0;
   for (int layer = 0; layer < model_.layers; ++layer) {
     const std::size_t kind = costs_.kind_of_layer()[static_cast<std::size_t>(layer)];
@@ -157,7 +156,8 @@ void StepModel::add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds n
     report.dispatch += parts.moe.dispatch / part_;
     report.combine += parts.moe.combine / part_;
     report.experts += parts.moe.slowest / part_;
-    balance += parts.moe.balancedness;
+    mean_tokens += parts.moe.mean_tokens;
+    most_tokens += parts.moe.most_tokens;
     if (const Seconds wait = parts.moe.slowest - parts.moe.mean; wait > longest_wait) {
       longest_wait = wait;
       report.straggler_layer = moe_layer_index;
@@ -170,7 +170,7 @@ void StepModel::add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds n
     }
     ++moe_layer_index;
   }
-  if (moe_layer_index > 0) report.balancedness = balance / moe_layer_index;
+  if (most_tokens > 0) report.balancedness = mean_tokens / most_tokens;
 }
 
 void StepModel::account_busy(std::span<const AttentionRank> ranks) {

@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "sim/machine/group_collective.hpp"
 #include "sim/metrics/cause.hpp"
 #include "sim/serving/attention_rank.hpp"
 #include "sim/serving/layer_costs.hpp"
@@ -28,7 +29,7 @@ struct StepReport {
   Seconds dispatch{0};  // as they ran, whether hidden or not; sums over the layers
   Seconds combine{0};
   Seconds experts{0};        // slowest rank, sum over the layers
-  double balancedness = 1;   // mean over the MoE layers
+  double balancedness = 1;   // mean / max tokens of the ranks, summed over the MoE layers
   int straggler_layer = -1;  // MoE layer with the longest wait for its slowest rank
   int straggler_rank = -1;
   int straggler_expert = -1;  // the one with the most tokens there
@@ -41,10 +42,10 @@ struct StepReport {
 class StepModel {
  public:
   // All references outlive this. `moe` and `network` are null for a dense model; `network` is
-  // null too where every GPU has all tokens or all experts.
+  // null too where every GPU has all tokens. `rank` holds
+  // the GPUs of the first attention rank.
   StepModel(const ModelShape& model, const Parallelism& parallel, const ServingOptions& options,
-            const LayerCosts& costs, MoeStep* moe, MoeNetwork* network, Seconds tp_latency,
-            BytesPerSecond tp_bandwidth);
+            const LayerCosts& costs, MoeStep* moe, MoeNetwork* network, RankGroup rank);
 
   StepReport evaluate(std::span<const AttentionRank> ranks, std::span<const double> share,
                       LinkLedger& ledger, Seconds now);
@@ -82,8 +83,8 @@ class StepModel {
   const LayerCosts& costs_;
   MoeStep* moe_;
   MoeNetwork* network_;
-  Seconds tp_latency_;
-  BytesPerSecond tp_bandwidth_;
+  RankGroup rank_;  // the GPUs of one attention rank
+  GroupCollectives collectives_;
   std::vector<double> slowdown_;        // [gpus] or empty
   std::vector<double> rank_slowdown_;   // [dp]
   std::vector<double> attention_busy_;  // [gpus]

@@ -52,13 +52,22 @@ std::optional<double> number(const std::string& text) {
   return value;
 }
 
+// A binary file must not write to the terminal through our messages.
+std::string printable(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e) c = '?';
+  }
+  return text;
+}
+
 class Reader {
  public:
   explicit Reader(const std::string& name) : name_(name) {}
 
   void fault(const Lines& lines, std::string message, std::string expected) {
-    const Place place{name_, lines.number, 1, std::string(lines.line.substr(0, 200))};
-    found_.error(place, std::move(message), std::move(expected));
+    const Place place{name_, lines.number, 1,
+                      printable(std::string(lines.line.substr(0, 200)))};
+    found_.error(place, printable(std::move(message)), std::move(expected));
     if (found_.all().size() >= kMostFaults) found_.throw_if_errors();
   }
   void finish() const { found_.throw_if_errors(); }

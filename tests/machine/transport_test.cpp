@@ -129,3 +129,33 @@ TEST_CASE("A demand for other ranks than the group's is our mistake") {
   LayerExchange layer(ranks, Pattern::per_rank, {});
   CHECK_THROWS_AS(layer.dispatch(demand, Bytes{kRow}), BrokenLaw);
 }
+
+// The curve's own points come back: overhead + bytes over the efficiency that it implies.
+TEST_CASE("The nccl transport takes as long as the measured all-to-all") {
+  const Cluster cluster = build_cluster(hopper(1));
+  const RankGroup ranks(cluster, all_gpus(cluster));
+  const TransportFit fit = find_transport_fit("nccl", "h100-sxm");
+  LayerExchange layer(ranks, Pattern::padded, fit);
+  const CollectiveCurve* curve = curve_for(fit.curves, "nccl", "alltoall", 8);
+  REQUIRE(curve != nullptr);
+  for (const double tokens : {64.0, 1024.0, 16384.0}) {
+    const auto demand = skewed_demand(ranks, kTopK, tokens, 0, 1);
+    const Traffic& traffic = layer.dispatch(demand, Bytes{kRow});
+    const Seconds measured = read_curve(*curve, traffic.padded_pair * 8);
+    CHECK(BoundModel().time(traffic).makespan / measured == Approx(1).epsilon(0.01));
+  }
+}
+
+TEST_CASE("Every transport has a fit for every GPU that is shipped, measured or near") {
+  for (const auto& transport : transports()) {
+    for (const char* gpu : {"h100-sxm", "h200-sxm", "h800-sxm", "h20-sxm", "b200-sxm",
+                            "b300-sxm", "gb200", "a100-sxm", "unheard-of"}) {
+      const TransportFit fit = find_transport_fit(transport.name, gpu);
+      INFO(transport.name << " on " << gpu);
+      CHECK((overhead_of(fit.dispatch, 8, 1, 4) > 5_us || !fit.curves.empty() ||
+             fit.provenance == Provenance::assumed));
+    }
+  }
+  CHECK(find_transport_fit("low_latency", "h100-sxm").provenance == Provenance::measured);
+  CHECK(find_transport_fit("low_latency", "h20-sxm").provenance == Provenance::extrapolated);
+}

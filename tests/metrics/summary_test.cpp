@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "sim/base/errors.hpp"
+#include "sim/base/rng.hpp"
 
 using namespace moesim;
 
@@ -147,4 +148,23 @@ TEST_CASE("replications give the mean of the figures and an interval of their sp
   // s = 1, t(.975, 2) = 4.30265: half = 4.30265 / sqrt(3).
   CHECK(m.mean_interval->low == Approx(2 - 4.30265 / std::sqrt(3.0)).epsilon(1e-5));
   CHECK(pooled.throughput.requests.value == Approx(2));
+}
+
+TEST_CASE("a start that still shows in the figures is told, noise is not") {
+  const auto run = [](double first_ttft) {
+    Recorder recorder({.requests = 2000, .warmup = 0.05});
+    Stream random(5, "ttft");
+    for (int i = 0; i < 2000; ++i) {
+      const Seconds at{static_cast<double>(i)};
+      const double slow = i < 600 ? first_ttft : 1;
+      recorder.arrived(id(i), at, 0, 1, 1);
+      recorder.first_scheduled(id(i), at, 0);
+      const Seconds out = at + Seconds{slow * (1 + 0.1 * random.uniform())};
+      recorder.first_token(id(i), out);
+      recorder.finished(id(i), out);
+    }
+    return summarize(recorder, {}).suggested_warmup;
+  };
+  CHECK(run(1) == 0);
+  CHECK(run(5) == 600);
 }

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <map>
 
-#include "calibrate/network_fit/curves.hpp"
-#include "calibrate/network_fit/fit.hpp"
+#include "tools/network_fit/curves.hpp"
+#include "tools/network_fit/fit.hpp"
 
 using namespace moesim;
 using namespace moesim::network_fit;

@@ -1,90 +1,88 @@
 #include <catch2/catch.hpp>
-
 #include <filesystem>
+#include <fstream>
 
-#include "sim/scenario/scenario.hpp"
+#include "tests/scenario/support.hpp"
 
 using namespace moesim;
+using namespace moesim::tests;
 
-namespace {
-
-Scenario read_well(const std::string& file, const std::vector<std::string>& set = {}) {
-  Diagnostics diagnostics;
-  Scenario scenario = read_scenario(file, set, diagnostics);
-  diagnostics.throw_if_errors();
-  return scenario;
-}
-
-const std::string kQuickstart = MOESIM_SOURCE "/scenarios/quickstart.toml";
-
-std::vector<Diagnostic> faults_of(const std::string& text,
-                                  const std::vector<std::string>& set = {}) {
-  Diagnostics diagnostics;
-  read_scenario_text(text, "a.toml", set, diagnostics);
-  return diagnostics.all();
-}
-
-const std::string kStart =
-    "[model]\npreset = \"deepseek-v3\"\n[cluster]\npreset = \"hgx-h200\"\n";
-
-}  // namespace
-
-TEST_CASE("every shipped scenario, model and system loads") {
-  for (const auto& file :
-       std::filesystem::recursive_directory_iterator(MOESIM_SOURCE "/scenarios")) {
-    const std::string folder = file.path().parent_path().filename();
-    if (file.path().extension() != ".toml" || folder == "models" || folder == "systems")
-      continue;
-    CAPTURE(file.path());
-    CHECK_NOTHROW(read_well(file.path()));
-  }
-  for (const std::string& name : preset_names("models")) CHECK_NOTHROW(read_model(name));
-  for (const std::string& name : preset_names("systems")) CHECK_NOTHROW(read_system(name));
-}
-
-TEST_CASE("the quickstart says what it says") {
-  const Scenario s = read_well(kQuickstart);
-  CHECK(s.requests == 5000);
-  CHECK(s.model.experts == 256);
-  CHECK(s.model.attention.kind == AttentionKind::mla);
-  CHECK(s.cluster.nodes == 8);
-  CHECK(s.cluster.gpu.name == "h200-sxm");
-  CHECK(s.cluster.node.nic_bandwidth.value == 50e9);
-  CHECK(s.placement.redundant_experts == 64);
-  CHECK(s.traffic.arrivals.rate.value == 40);
-  CHECK(s.traffic.input_tokens.distribution == LengthDistribution::lognormal);
-}
-
-TEST_CASE("resolved.toml reads back to an equal scenario") {
-  for (const std::string file :
-       {"/scenarios/quickstart.toml", "/scenarios/examples/hot_tenant.toml"}) {
-    const Scenario s = read_well(MOESIM_SOURCE + file);
-    Diagnostics diagnostics;
-    const Scenario back =
-        read_scenario_text(resolved_toml(s), "resolved.toml", {}, diagnostics);
-    diagnostics.throw_if_errors();
-    CHECK(back == s);
-    CHECK(resolved_toml(back) == resolved_toml(s));
-  }
-}
-
-TEST_CASE("--set lies over the file, which lies over the preset") {
-  const Scenario s =
-      read_well(kQuickstart, {"placement.strategy=linear", "router.skew=0", "model.top_k=4",
-                              "traffic.arrivals.rate=5 req/min"});
+TEST_CASE("a file's key lies over its preset's, and --set over both") {
+  const std::string text = kStart + "[placement]\nstrategy = \"eplb\"\n";
+  CHECK(read_well(text).model.top_k == 8);
+  const Scenario s = read_well(text, {"placement.strategy=linear", "router.skew=0",
+                                      "model.top_k=4", "traffic.arrivals.rate=5 req/min",
+                                      "serving.chunked_prefill=false", "requests=1e3"});
   CHECK(s.placement.strategy == "linear");
   CHECK(s.router.skew == "0");
   CHECK(s.model.top_k == 4);
   CHECK(s.traffic.arrivals.rate.value == 5.0 / 60);
+  CHECK_FALSE(s.serving.chunked_prefill);
+  CHECK(s.requests == 1000);
+  CHECK(s.cluster.gpu.name == "h200-sxm");
 }
 
-TEST_CASE("all faults of a file are told at once, each at its line and column") {
-  const auto faults =
-      faults_of(kStart + "[serving]\ntpp = 1\nmax_batch = \"many\"\nmode = \"agregated\"\n");
-  REQUIRE(faults.size() == 3);
-  CHECK(faults[0].place.line == 6);
-  CHECK(faults[0].hint == "did you mean 'tp'?");
-  CHECK(faults[1].place.column == 13);
-  CHECK(faults[1].message == "serving.max_batch is 'many'");
-  CHECK(faults[2].hint == "did you mean 'aggregated'?");
+TEST_CASE("--set takes inline tables, and elements of lists by their number") {
+  const std::string text = kStart + "[[traffic.tenant]]\nname = \"a\"\nshare = 1\n";
+  const Scenario s =
+      read_well(text, {"placement.rebalance={every_steps = 7, migration = \"bulk\"}",
+                       "traffic.tenant[0].share=3", "traffic.tenant.1.name=b",
+                       "fault[0].target=node1", "fault[0].at=2 s"});
+  CHECK(s.placement.rebalance.every_steps == 7);
+  CHECK(s.placement.rebalance.migration == "bulk");
+  REQUIRE(s.traffic.tenants.size() == 2);
+  CHECK(s.traffic.tenants[0].share == 3);
+  CHECK(s.traffic.tenants[1].name == "b");
+  REQUIRE(s.faults.size() == 1);
+  CHECK(s.faults[0].at.value == 2);
+}
+
+TEST_CASE("a key that takes several kinds takes each: a name, a number, a path") {
+  CHECK(read_well(kStart + "[router]\nskew = \"mixtral\"\n").router.skew == "mixtral");
+  CHECK(read_well(kStart + "[router]\nskew = 0.67\n").router.skew == "0.67");
+  CHECK(read_well(kStart + "[router]\nskew = \"../t.csv\"\n").router.skew == "../t.csv");
+  CHECK(faults_of(kStart + "[router]\nskew = true\n").size() == 1);
+}
+
+TEST_CASE("a bare number is in base units, a text has its unit") {
+  CHECK(read_well(kStart + "[slo]\nttft_p99 = 2\n").slo.ttft_p99.value == 2);
+  CHECK(read_well(kStart + "[slo]\nttft_p99 = \"50 ms\"\n").slo.ttft_p99.value == 0.05);
+  CHECK(read_well(kStart + "[cluster.node]\nnic_bandwidth = \"200 Gbps\"\n")
+            .cluster.node.nic_bandwidth.value == 25e9);
+}
+
+TEST_CASE("a preset may be a file of one's own, beside the scenario") {
+  const auto folder = std::filesystem::temp_directory_path() / "moesim_reader_test";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "tiny.toml")
+      << "name = \"tiny\"\nlayers = 2\nhidden = 64\nvocab = 100\ndense_intermediate = 8\n"
+         "[attention]\nheads = 2\nkv_heads = 2\nhead_dim = 32\n";
+  std::ofstream(folder / "a.toml")
+      << "[model]\npreset = \"tiny.toml\"\n[cluster]\npreset = \"hgx-h200\"\n";
+  const Scenario s = read_file_well(folder / "a.toml", {"serving.tp=2"});
+  CHECK(s.model.name == "tiny");
+  CHECK(s.model.layers == 2);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("a group of nodes in a mixed cluster has a preset of its own") {
+  const Scenario s = read_well(
+      "[model]\npreset = \"mixtral-8x7b\"\n[[cluster.group]]\npreset = \"hgx-a100\"\nnodes = "
+      "2\n"
+      "[[cluster.group]]\npreset = \"hgx-h100\"\nnodes = 2\n[serving]\ninstances = 4\n");
+  REQUIRE(s.cluster.groups.size() == 2);
+  CHECK(s.cluster.groups[0].gpu.name == "a100-sxm");
+  CHECK(s.cluster.groups[1].gpu.name == "h100-sxm");
+  CHECK(gpu_count(s.cluster) == 32);
+}
+
+TEST_CASE("the place of every key that was given is kept, the preset's in the preset's file") {
+  const Scenario s = read_well(kStart + "[serving]\n  tp = 2\n", {"serving.max_batch=7"});
+  CHECK(s.places.of("serving.tp").line == 7);
+  CHECK(s.places.of("serving.tp").column == 8);
+  CHECK(s.places.of("serving.max_batch").file == "--set");
+  CHECK(s.places.of("model.layers").file.ends_with("scenarios/models/deepseek-v3.toml"));
+  CHECK_FALSE(s.places.has("serving.dp"));
+  CHECK(s.places.of("serving.dp").line == 6);  // of [serving]
+  CHECK(s.places.of("slo.ttft_p99") == Place{});
 }

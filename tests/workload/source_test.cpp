@@ -109,6 +109,18 @@ TEST_CASE("a surge multiplies its tenant's rate while it lasts and leaves the ot
   }
 }
 
+TEST_CASE("a day's curve gives each part of the day its share of the requests") {
+  auto t = traffic(ArrivalProcess::poisson, 50);
+  t.arrivals.curve = {{Seconds{0}, 0.5}, {Seconds{100}, 1.5}};
+  t.arrivals.period = Seconds{200};
+  const auto requests = all(RequestSource(t, 9, 40'000));
+  // From 0 the factor rises .5 -> 1 over 50 s: 50 x .75 x 50 = 1875 requests, each period.
+  for (const double day : {0.0, 200.0, 400.0}) {
+    CHECK(count_between(requests, day, day + 50, 0) == Approx(1875).epsilon(0.07));
+    CHECK(count_between(requests, day + 50, day + 150, 0) == Approx(6250).epsilon(0.04));
+  }
+}
+
 TEST_CASE("changing the lengths leaves the arrival times as they were") {
   auto t = traffic(ArrivalProcess::poisson, 10);
   const auto fixed = all(RequestSource(t, 1, 500));

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <rapidcheck.h>
 #include <catch2/catch.hpp>
 
 #include <filesystem>
@@ -135,4 +136,33 @@ TEST_CASE("lengths from a trace go with arrivals of another process, row by row 
   CHECK(requests[0].input_tokens == 100);
   CHECK(requests[1].output_tokens == 15);
   CHECK(requests[3].input_tokens == 100);
+}
+
+TEST_CASE("whatever bytes a trace file has, it is read or refused, never worse") {
+  const auto survives = [](const std::string& text, const std::string& name) {
+    try {
+      const Trace t = parse_trace(text, name);
+      return !t.rows.empty() && t.rows.front().arrival == Seconds{0};
+    } catch (const InputError&) {
+      return true;
+    }
+  };
+  REQUIRE(rc::check("bytes", [&](const std::string& text) {
+    const std::string header = "arrival_s,input_tokens,output_tokens,prefix\n";
+    RC_ASSERT(survives(text, "a.csv"));
+    RC_ASSERT(survives(text, "a.jsonl"));
+    RC_ASSERT(survives(header + text, "a.csv"));
+  }));
+  REQUIRE(rc::check("numbers", [&] {
+    const auto cell = [] {
+      return *rc::gen::element<std::string>("0", "1", "-1", "1e9", "1e300", "nan", "inf", "",
+                                            "9e15", "0x1", "1.5", "\"2\"", "\"");
+    };
+    std::string text = "arrival_s,input_tokens,output_tokens,priority,prefix\n";
+    for (int i = 0; i < 3; ++i) {
+      for (int c = 0; c < 5; ++c) text += (c == 0 ? "" : ",") + cell();
+      text += "\n";
+    }
+    RC_ASSERT(survives(text, "a.csv"));
+  }));
 }

@@ -1,5 +1,5 @@
-// moesim calibrate: kernel profiles. Fitting, showing and importing; measuring is a front end
-// of its own (calibrate/measure).
+// moesim calibrate: kernel profiles. Fitting, showing and importing; without a subcommand
+// it measures this machine (measure.cpp).
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -14,6 +14,7 @@
 #include "sim/base/diagnostics.hpp"
 #include "sim/base/files.hpp"
 #include "tools/cli/command.hpp"
+#include "tools/cli/measure.hpp"
 #include "tools/cli/terminal.hpp"
 
 namespace moesim {
@@ -76,7 +77,8 @@ int import(const std::string& kind, const std::filesystem::path& file,
 }  // namespace
 
 Action declare_calibrate(CLI::App& app) {
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
+  const Action measure = declare_measure(app);
   auto action = std::make_shared<Action>();
 
   auto fit_arguments = std::make_shared<FitArguments>();
@@ -108,7 +110,7 @@ Action declare_calibrate(CLI::App& app) {
   import_app->add_option("-o,--output", *output, "The table; without it, stdout");
   import_app->callback([=] { *action = [=] { return import(*kind, *file, *output); }; });
 
-  return [action] { return (*action)(); };
+  return [action, measure] { return *action ? (*action)() : measure(); };
 }
 
 }  // namespace moesim

@@ -41,6 +41,7 @@ std::span<const Command> commands();
 struct Interrupted {};
 
 Action declare_run(CLI::App& app);
+Action declare_report(CLI::App& app);
 Action declare_list(CLI::App& app);
 Action declare_explain(CLI::App& app);
 Action declare_schema(CLI::App& app);

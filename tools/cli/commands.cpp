@@ -9,7 +9,8 @@ std::span<const Command> commands() {
        "moesim run scenarios/quickstart.toml --set placement.strategy=linear --seed 2\n"
        "moesim run my.toml -o runs/my --check-slo --format json",
        declare_run},
-      {"calibrate", "kernel profiles: fit, show, import",
+      {"calibrate", "kernel profiles: measure this GPU, fit, show, import",
+       "moesim calibrate -o my-gpu\nmoesim calibrate --quick --model deepseek-v3 -o my-gpu\n"
        "moesim calibrate show h200-sxm/sglang\nmoesim calibrate show --all\n"
        "moesim calibrate fit moe.csv.gz gemm.csv.gz --gpu h200-sxm --engine sglang -o my.toml\n"
        "moesim calibrate import nccl alltoall.txt -o alltoall.csv",
@@ -18,6 +19,11 @@ std::span<const Command> commands() {
        "moesim import trace load.csv --model deepseek-v3\n"
        "moesim import trace tokens.jsonl --model deepseek-v3 --fit -o router.toml",
        declare_import},
+      {"report", "report.html and pictures again from a run's folder",
+       "moesim report runs/hot-tenant\n"
+       "moesim report runs/hot-tenant --plot blame_e2el --format png\n"
+       "moesim report runs/hot-tenant --plot list",
+       declare_report},
       {"list", "what there is: models, systems, policies, profiles, metrics",
        "moesim list models\nmoesim list placements", declare_list},
       {"explain", "what a scenario key means, its unit, range and default",

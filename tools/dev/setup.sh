@@ -9,7 +9,7 @@ build_packages=(
   zlib1g-dev
 )
 check_packages=(
-  catch2 librapidcheck-dev libbenchmark-dev clang-format python3
+  catch2 librapidcheck-dev libbenchmark-dev clang-format python3 chromium librsvg2-bin
 )
 
 say() { printf '%s\n' "$*" >&2; }
@@ -43,6 +43,11 @@ need_packages() {
     say "Check the network and the package sources, then run this script again."
     return 1
   }
+}
+
+# Node and npm bundle the report's charts; a Node of another source than Debian serves as well.
+need_node() {
+  command -v node >/dev/null && command -v npm >/dev/null || need_packages nodejs npm
 }
 
 # run_step "what it does" COMMAND...: quiet when it works, its whole output when it fails.

@@ -1,6 +1,7 @@
 #include "tools/report/assets.hpp"
 
-// The assembler reads the files: a bundle of .7 MB as a C++ array would take seconds to compile.
+// The assembler reads the files: a bundle of .7 MB as a C++ array would take seconds to
+// compile.
 #define MOESIM_EMBED(name, file)                                                          \
   __asm__(".pushsection .rodata\n.global " #name "\n.hidden " #name "\n" #name            \
           ":\n.incbin \"" MOESIM_WEB "/" file "\"\n.global " #name "_end\n.hidden " #name \

@@ -24,7 +24,8 @@ using File = std::unique_ptr<std::FILE, Close>;
 
 File temporary() {
   File file(std::tmpfile());
-  if (!file) throw WorldError(fmt::format("cannot make a file in /tmp: {}", std::strerror(errno)));
+  if (!file)
+    throw WorldError(fmt::format("cannot make a file in /tmp: {}", std::strerror(errno)));
   return file;
 }
 

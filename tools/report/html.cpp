@@ -71,8 +71,8 @@ std::string report_html(const ReportText& text) {
   out += fmt::format("<style>{}</style>\n</head>\n<body>\n", page_style());
   out += data("result", text.result_json);
   out += data("series", text.series_json.empty() ? "{}" : text.series_json);
-  out += data("scenario", Json(text.scenario_toml)
-                              .dump(-1, ' ', false, Json::error_handler_t::replace));
+  out += data("scenario",
+              Json(text.scenario_toml).dump(-1, ' ', false, Json::error_handler_t::replace));
   if (plain) {
     out += kPlain;
   } else {

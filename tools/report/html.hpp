@@ -17,7 +17,8 @@ struct ReportText {
   std::string scenario_toml;  // resolved.toml; empty where there is none
 };
 
-// The page. Text from scenarios and traces stays text: JSON in a script element cannot close it.
+// The page. Text from scenarios and traces stays text: JSON in a script element cannot close
+// it.
 std::string report_html(const ReportText& text);
 
 // Reads a run's folder. Throws InputError when it is not one (no result.json, or not JSON).

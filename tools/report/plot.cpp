@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <vector>
 
 #include "sim/base/diagnostics.hpp"
 #include "sim/base/errors.hpp"
@@ -39,33 +38,47 @@ ChildResult run_node(const std::string& script) {
     // "-": the program is read from standard input.
     return run_child({node, "-"}, script);
   } catch (const WorldError& e) {
-    throw WorldError(fmt::format("{}. Plots are drawn by Node 18 or newer (Debian: apt-get "
-                                 "install nodejs), or name it in MOESIM_NODE",
-                                 e.what()));
+    throw WorldError(
+        fmt::format("{}. Plots are drawn by Node 18 or newer (Debian: apt-get "
+                    "install nodejs), or name it in MOESIM_NODE",
+                    e.what()));
   }
 }
 
-}  // namespace
-
-std::string plot_svg(const ReportText& text, std::string_view name, const PlotOptions& options) {
+// Calls moesimPlot.draw of plot.js with the run and `call`.
+ChildResult draw(const ReportText& text, const Json& call) {
   if (plot_script().empty()) {
     throw WorldError("this moesim was built without node and npm, so it cannot plot");
   }
-  const Json call{{"name", std::string(name)}, {"width", options.width}, {"dark", options.dark}};
   const std::string script = fmt::format(
       "{}\nmoesimPlot.draw({{...{}, report: {{result: {}, series: {}, scenario: ''}}}});\n",
       plot_script(), call.dump(-1, ' ', true, Json::error_handler_t::replace), text.result_json,
       text.series_json);
-  const ChildResult child = run_node(script);
+  return run_node(script);
+}
+
+}  // namespace
+
+std::vector<std::string> plot_names(const ReportText& text) {
+  const ChildResult child = draw(text, {{"name", "list"}});
+  if (child.status != 0) {
+    throw WorldError(fmt::format("node failed (status {}): {}", child.status, child.err));
+  }
+  return lines_of(child.out);
+}
+
+std::string plot_svg(const ReportText& text, std::string_view name,
+                     const PlotOptions& options) {
+  const ChildResult child = draw(
+      text, {{"name", std::string(name)}, {"width", options.width}, {"dark", options.dark}});
   if (child.status == kUnknownChart || child.status == kNoData) {
     const auto known = lines_of(child.err);
     const std::string id(name.substr(0, name.find(':')));
-    throw InputError(
-        child.status == kNoData
-            ? fmt::format("the run recorded nothing for the chart '{}'", id)
-            : fmt::format("unknown chart '{}'", id),
-        fmt::format("one of {}", fmt::join(known, ", ")),
-        child.status == kNoData ? std::string() : did_you_mean(id, known));
+    throw InputError(child.status == kNoData
+                         ? fmt::format("the run recorded nothing for the chart '{}'", id)
+                         : fmt::format("unknown chart '{}'", id),
+                     fmt::format("one of {}", fmt::join(known, ", ")),
+                     child.status == kNoData ? std::string() : did_you_mean(id, known));
   }
   if (child.status != 0 || child.out.empty()) {
     throw WorldError(fmt::format("node could not draw '{}' (status {}): {}", name, child.status,
@@ -84,7 +97,8 @@ std::string plot_png(const std::string& svg) {
         e.what()));
   }
   if (child.status != 0) {
-    throw WorldError(fmt::format("rsvg-convert failed (status {}): {}", child.status, child.err));
+    throw WorldError(
+        fmt::format("rsvg-convert failed (status {}): {}", child.status, child.err));
   }
   return std::move(child.out);
 }

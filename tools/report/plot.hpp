@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tools/report/html.hpp"
 
@@ -16,6 +17,9 @@ struct PlotOptions {
   int width = 960;  // pixels of a chart that fills the page
   bool dark = false;
 };
+
+// The charts the result has data for, in the page's order.
+std::vector<std::string> plot_names(const ReportText& text);
 
 // `name` is a chart, or a chart and one of its views: "blame_e2el", "cdf_ttft:tail",
 // "placement:31". Throws InputError that lists the charts the result has data for, WorldError

@@ -23,7 +23,8 @@ std::vector<double> expert_tokens(const Simulation& simulation) {
 }
 
 struct LayerSums {
-  double balancedness = 0;
+  double mean_tokens = 0;
+  double most_tokens = 0;
   double dispatch = 0;
   double expert = 0;
   double combine = 0;
@@ -33,7 +34,8 @@ LayerSums layer_sums(const Simulation& simulation, std::size_t layer) {
   LayerSums sums;
   for (int i = 0; i < simulation.instances(); ++i) {
     const ExpertTotals& totals = simulation.moe(i)->totals();
-    sums.balancedness += totals.layer_balancedness[layer];
+    sums.mean_tokens += totals.layer_mean_tokens[layer];
+    sums.most_tokens += totals.layer_most_tokens[layer];
     sums.dispatch += totals.layer_dispatch_s[layer];
     sums.expert += totals.layer_expert_s[layer];
     sums.combine += totals.layer_combine_s[layer];
@@ -50,11 +52,8 @@ std::int64_t all_steps(const Simulation& simulation) {
 void collect_layers(const Simulation& simulation, Result& result) {
   if (simulation.moe(0) == nullptr) return;
   const std::vector<double> tokens = expert_tokens(simulation);
-  const std::size_t layers = simulation.moe(0)->totals().layer_balancedness.size();
+  const std::size_t layers = simulation.moe(0)->totals().layer_mean_tokens.size();
   const std::size_t experts = tokens.size() / layers;
-  const double layer_steps =
-      static_cast<double>(std::max<std::int64_t>(1, simulation.moe_layer_evaluations())) /
-      static_cast<double>(layers);
   const double steps = static_cast<double>(std::max<std::int64_t>(1, result.steps));
   const Placement& placement = simulation.moe(0)->placement();
   double entropy = 0;
@@ -66,7 +65,7 @@ void collect_layers(const Simulation& simulation, Result& result) {
     const LayerSums sums = layer_sums(simulation, l);
     LayerResult layer;
     layer.layer = static_cast<int>(l);
-    layer.balancedness = sums.balancedness / layer_steps;
+    if (sums.most_tokens > 0) layer.balancedness = sums.mean_tokens / sums.most_tokens;
     layer.entropy = load.entropy;
     layer.dead_experts = load.dead;
     layer.hottest_load = load.max_over_mean;

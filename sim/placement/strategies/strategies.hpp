@@ -15,5 +15,11 @@ Placement eplb_global(const PlacementProblem& problem, const PlacementOptions& o
 Placement hypergraph(const PlacementProblem& problem, const PlacementOptions& options);
 Placement external(const PlacementProblem& problem, const PlacementOptions& options);
 Placement file(const PlacementProblem& problem, const PlacementOptions& options);
+Placement eplb_multistep(const PlacementProblem& problem, const PlacementOptions& options);
+Placement incremental(const PlacementProblem& problem, const PlacementOptions& options);
+Placement coactivation(const PlacementProblem& problem, const PlacementOptions& options);
+Placement layer_budget(const PlacementProblem& problem, const PlacementOptions& options);
+Placement device_groups(const PlacementProblem& problem, const PlacementOptions& options);
+Placement optimal(const PlacementProblem& problem, const PlacementOptions& options);
 
 }  // namespace moesim::strategies

@@ -14,7 +14,7 @@ const FieldTable& gpu_fields() {
       "",
       {
           field(MOESIM_KEY(name), "Key of its kernel profiles: \"h200-sxm\"").required(),
-          field(MOESIM_KEY(architecture), "Kernel generation").one_of([] {
+          field(MOESIM_KEY(architecture), "Kernel generation").required().one_of([] {
             return Names{"ampere", "ada", "hopper", "blackwell"};
           }),
           field(MOESIM_KEY(memory), "Memory").above(0).required(),

@@ -1,6 +1,5 @@
 #include "sim/router/options.hpp"
 
-#include "sim/router/life.hpp"
 #include "sim/router/presets.hpp"
 #include "sim/scenario/fields.hpp"
 
@@ -11,18 +10,20 @@ namespace {
 const FieldTable& event_fields() {
   using O = RouterEventOptions;
   static const FieldTable fields{
-      "Something that happens to the router.",
+      "Something that happens to the router at a time.",
       "",
       {
           field(MOESIM_KEY(at), "When it begins").range(0),
-          field(MOESIM_KEY(kind), "What happens").one_of(router_event_kinds).required(),
-          field(MOESIM_KEY(layer), "MoE layer, from 0").range(0, 1023).unset("all layers"),
-          field(MOESIM_KEY(expert), "The expert it happens to").range(0, 65535),
-          field(MOESIM_KEY(other), "merge: the expert that goes").range(0, 65535),
-          field(MOESIM_KEY(experts), "collapse: how many become hot").range(1, 65535),
-          field(MOESIM_KEY(share), "collapse, new_expert: of the choices, of the tokens")
-              .above(0, 1),
-          field(MOESIM_KEY(steps), "collapse, new_expert: how long it goes on").range(1),
+          field(MOESIM_KEY(kind), "What happens").required().one_of([] {
+            return Names{"collapse", "new_expert", "prune", "merge", "reinitialise"};
+          }),
+          field(MOESIM_KEY(layer), "MoE layer, counted from 0").range(0, 10000).unset("all"),
+          field(MOESIM_KEY(expert), "The expert it happens to").range(0, 1 << 20),
+          field(MOESIM_KEY(other), "merge: the expert whose tokens it takes over")
+              .range(0, 1 << 20),
+          field(MOESIM_KEY(experts), "collapse: experts that take over").range(1, 1 << 20),
+          field(MOESIM_KEY(share), "collapse, new_expert: of the tokens").range(0, 1),
+          field(MOESIM_KEY(steps), "Steps that it takes").range(0),
       }};
   return fields;
 }
@@ -65,17 +66,17 @@ const FieldTable& router_fields() {
               .range(0, 10)
               .unset(preset_says),
           field(MOESIM_KEY(drift_time), "Correlation time of the drift").above(0),
-          field(MOESIM_KEY(step_jitter), "Std of the noise per step")
-              .range(0, 10)
-              .unset(preset_says),
-          field(MOESIM_KEY(hot_fraction), "Of each layer's experts, the hot set")
+          field(MOESIM_KEY(hot_fraction), "Of each layer's experts, a hot set")
               .range(0, 1)
               .unset(preset_says),
           field(MOESIM_KEY(hot_factor), "What the hot set's load is multiplied by")
-              .range(0)
+              .range(0, 1e6)
               .unset(preset_says),
-          field(MOESIM_KEY(dead_fraction), "Of each layer's experts, those never chosen")
-              .range(0, 0.9)
+          field(MOESIM_KEY(dead_fraction), "Of each layer's experts, never chosen")
+              .range(0, 0.99)
+              .unset(preset_says),
+          field(MOESIM_KEY(step_jitter), "Std of the noise per step")
+              .range(0, 10)
               .unset(preset_says),
           field(MOESIM_KEY(capacity_factor),
                 "An expert takes at most ceil(factor x tokens x top_k / experts) per step")
@@ -88,10 +89,11 @@ const FieldTable& router_fields() {
           field(MOESIM_KEY(top_k), "Experts per token").range(1, 1024).unset("the model's"),
           field(MOESIM_KEY(balance_pressure), "Flattens the router: 0 not at all, 1 to uniform")
               .range(0, 1),
-          field(MOESIM_KEY(expert_dropout), "What if: experts out of reach, per step")
-              .range(0, 0.9),
-          tables("event", &O::events, "Something that happens to the router", event_fields()),
+          field(MOESIM_KEY(expert_dropout),
+                "What if: fraction of the experts out of reach, per step")
+              .range(0, 0.99),
           field(MOESIM_KEY(exact), "Sample every token instead of fast counts"),
+          tables("event", &O::events, "Something that happens to the router", event_fields()),
       }};
   return fields;
 }

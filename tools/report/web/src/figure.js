@@ -60,18 +60,36 @@ export class Figure {
     if (theme) this.theme = theme;
     if (this.canvas || this.showsTable) return;
     this.canvas = init(this.area, null, { renderer: 'canvas', height: this.built.height });
-    this.canvas.setOption(this.option());
+    this.paint();
+    const mouse = this.canvas.getZr();
+    mouse.on('mousemove', (e) => this.point(e.offsetX, e.offsetY));
+    mouse.on('globalout', () => this.hint?.remove());
   }
 
-  option(picture = false) {
-    return this.built.option({ theme: this.theme, choice: this.choice, picture });
+  paint() {
+    this.context = { theme: this.theme, choice: this.choice, picture: false, narrow: this.area.clientWidth < 620 };
+    this.canvas.setOption(this.built.option(this.context));
+    this.canvas.getZr().flush();
+  }
+
+  // The tooltip of a painted map, which has no element per cell.
+  point(x, y) {
+    this.hint?.remove();
+    if (!this.context.hover || !this.canvas.containPixel({ gridIndex: 0 }, [x, y])) return;
+    const [column, row] = this.canvas.convertFromPixel({ gridIndex: 0 }, [x, y]);
+    const text = this.context.hover(column, row);
+    if (!text) return;
+    this.hint = h('div', { class: 'hint' }, text);
+    this.area.append(this.hint);
+    const left = x + this.hint.offsetWidth + 24 > this.area.clientWidth ? x - this.hint.offsetWidth - 14 : x + 14;
+    this.hint.style.transform = `translate(${left}px, ${Math.max(0, y - this.hint.offsetHeight / 2)}px)`;
   }
 
   redraw(theme) {
     if (theme) this.theme = theme;
     if (!this.canvas) return;
     this.canvas.clear();
-    this.canvas.setOption(this.option());
+    this.paint();
   }
 
   resize() {

@@ -78,6 +78,23 @@ export function cellLabels(axis) {
   return { labels, unit: scale.unit };
 }
 
+// Which cells of an axis get a label: round numbers, about `most` of them; all names if they fit.
+function fewLabels(axis, labels, most) {
+  if (axis.labels) return { interval: axis.size <= 2 * most ? 0 : Math.ceil(axis.size / most) - 1 };
+  const factor = axis.unit === 's' ? scaleFor(axis.start + axis.step * axis.size, 's').factor : 1;
+  const value = (i) => (axis.start + i * axis.step) / factor;
+  const rough = (axis.step * axis.size) / factor / most;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  let tick = power * [1, 2, 5, 10].find((m) => m * power >= rough);
+  if (axis.unit !== 's') tick = Math.max(1, tick);
+  // The cell in which a multiple of the tick begins.
+  const multiple = (i) => Math.ceil(value(i) / tick - 1e-9) * tick;
+  return {
+    interval: (i) => multiple(i) - value(i) < axis.step / factor - 1e-9, hideOverlap: true,
+    formatter: (text, i) => (labels[i] === text ? number(multiple(i), 4) : text),
+  };
+}
+
 export function gridTable(grid) {
   const columns = cellLabels(grid.columns);
   const rows = cellLabels(grid.rows);
@@ -120,7 +137,42 @@ export function shrink(grid, rows, columns) {
   return out;
 }
 
-// A heat map of a Grid. `map`: {colors, min, max, format, transform}.
+// Above this many cells a heat map is one painted image: an element per cell would take seconds.
+const MANY = 3000;
+
+// The colour of `part` (0 .. 1) of the way through `colors`, as ECharts' visualMap mixes them.
+export function mixed(colors, part) {
+  const at = Math.max(0, Math.min(1, part)) * (colors.length - 1);
+  const low = Math.min(Math.floor(at), colors.length - 2);
+  const channel = (color, i) => parseInt(color.slice(1 + 2 * i, 3 + 2 * i), 16);
+  return `rgb(${[0, 1, 2].map((i) => Math.round(channel(colors[low], i) + (at - low) * (channel(colors[low + 1], i) - channel(colors[low], i)))).join(',')})`;
+}
+
+// A custom series of one item: the whole map, painted cell by cell onto a canvas of its size.
+function painted(data, columns, rows, colors, min, max) {
+  return {
+    type: 'custom', data: [[0, 0]], silent: true, z: 1,
+    renderItem: ({ coordSys: { x, y, width, height } }) => {
+      const canvas = document.createElement('canvas');
+      const ratio = devicePixelRatio || 1;
+      canvas.width = Math.round(width * ratio);
+      canvas.height = Math.round(height * ratio);
+      const paint = canvas.getContext('2d');
+      const edge = (i, count, size) => Math.round((i * size) / count);
+      for (const [column, row, v] of data) {
+        if (v === '-') continue;
+        paint.fillStyle = mixed(colors, (v - min) / (max - min));
+        const left = edge(column, columns, canvas.width);
+        const top = edge(row, rows, canvas.height);
+        paint.fillRect(left, top, edge(column + 1, columns, canvas.width) - left, edge(row + 1, rows, canvas.height) - top);
+      }
+      return { type: 'image', style: { image: canvas, x, y, width, height } };
+    },
+  };
+}
+
+// A heat map of a Grid. `map`: {colors, min, max, format, formatScale, transform}. Sets ctx.hover,
+// (column, row) -> tooltip, where the map is painted.
 export function heatMap(ctx, whole, map = {}) {
   const { theme } = ctx;
   const grid = ctx.picture ? shrink(whole, 96, 120) : whole;
@@ -130,32 +182,36 @@ export function heatMap(ctx, whole, map = {}) {
   const transform = map.transform ?? ((v) => v);
   const data = grid.values.map((v, i) => [i % width, Math.floor(i / width), v === null ? '-' : transform(v)]);
   const format = map.format ?? ((v) => withUnit(v, grid.unit));
+  const formatScale = map.formatScale ?? format;
+  const min = map.min ?? 0;
   const max = map.max ?? (grid.unit === 'ratio' ? 1 : largest(grid.values) || 1);
-  const few = data.length <= 400;
+  const colors = map.colors ?? theme.sequential;
+  const few = data.length <= 400 && width <= 24;
+  const about = (column, row) => tip(`${grid.rows.name} ${y.labels[row]}, ${grid.columns.name} ${x.labels[column]}${x.unit ? ` ${x.unit}` : ''}`, [[grid.value, format(grid.values[row * width + column])]]);
+  const paint = !ctx.picture && data.length > MANY;
+  if (paint) ctx.hover = (column, row) => (column >= 0 && column < width && row >= 0 && row < y.labels.length ? about(column, row) : null);
   return {
     ...base(theme),
-    grid: { left: 64, right: 20, top: 16, bottom: 84 },
-    tooltip: {
-      ...base(theme).tooltip,
-      formatter: (p) => {
-        const value = grid.values[p.data[1] * width + p.data[0]];
-        return tip(`${grid.rows.name} ${y.labels[p.data[1]]}, ${grid.columns.name} ${x.labels[p.data[0]]} ${x.unit}`, [[grid.value, format(value)], ...(map.more?.(p.data[1], p.data[0]) ?? [])]);
-      },
-    },
-    xAxis: categoryAxis(theme, grid.columns.name, x.unit, x.labels, { axisTick: { show: false } }),
-    yAxis: categoryAxis(theme, grid.rows.name, y.unit, y.labels, { inverse: true, nameGap: 44, axisTick: { show: false } }),
-    visualMap: {
-      type: 'continuous', min: map.min ?? 0, max, calculable: !ctx.picture, orient: 'horizontal', left: 'center', bottom: 0,
-      itemWidth: 12, itemHeight: 180, inRange: { color: map.colors ?? theme.sequential }, textStyle: { color: theme.muted, fontSize: 11 },
-      formatter: (v) => (map.formatScale ?? format)(v), precision: 4, handleStyle: { borderColor: theme.line }, seriesIndex: 0,
-      // A legend for print and pictures: the ends' values beside the bar.
-      text: ctx.picture ? [(map.formatScale ?? format)(max), (map.formatScale ?? format)(map.min ?? 0)] : undefined,
-    },
-    series: [{
-      type: 'heatmap', data, progressive: 0, itemStyle: { borderWidth: few ? 1 : 0, borderColor: theme.paper },
-      label: { show: few && width <= 24, fontSize: 10, formatter: (p) => format(grid.values[p.data[1] * width + p.data[0]]).replace(/ .*/, '') },
-      emphasis: { itemStyle: { borderColor: theme.text, borderWidth: 1 } },
-    }],
+    grid: { left: 64, right: 20, top: 16, bottom: 88 },
+    tooltip: { ...base(theme).tooltip, formatter: (p) => about(p.data[0], p.data[1]) },
+    xAxis: categoryAxis(theme, grid.columns.name, x.unit, x.labels, { axisTick: { show: false }, axisLabel: { ...axisStyle(theme).axisLabel, ...fewLabels(grid.columns, x.labels, ctx.narrow ? 6 : 14) } }),
+    yAxis: categoryAxis(theme, grid.rows.name, y.unit, y.labels, { inverse: true, nameGap: 44, axisTick: { show: false }, axisLabel: { ...axisStyle(theme).axisLabel, ...fewLabels(grid.rows, y.labels, 12) } }),
+    visualMap: colorScale(ctx, { min, max, colors, format: formatScale }),
+    series: paint
+      ? [{ type: 'scatter', data: [] }, painted(data, width, y.labels.length, colors, min, max)]
+      : [{
+        type: 'heatmap', data, progressive: 0, itemStyle: { borderWidth: few ? 1 : 0, borderColor: theme.paper },
+        label: { show: few, fontSize: 10, formatter: (p) => format(grid.values[p.data[1] * width + p.data[0]]).replace(/ .*/, '') },
+        emphasis: { itemStyle: { borderColor: theme.text, borderWidth: 1 } },
+      }],
+  };
+}
+
+// The colour bar under a map, for its first series.
+export function colorScale({ theme }, { min, max, colors, format }) {
+  return {
+    type: 'continuous', min, max, calculable: false, orient: 'horizontal', left: 'center', bottom: 2, itemWidth: 10, itemHeight: 200, seriesIndex: 0,
+    inRange: { color: colors }, text: [format(max), format(min)], textGap: 10, textStyle: { color: theme.muted, fontSize: 11 }, formatter: format, precision: 4,
   };
 }
 

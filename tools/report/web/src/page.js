@@ -31,6 +31,14 @@ function tiles({ result }) {
   return h('dl', { class: 'tiles' }, items.filter(([, v]) => v).map(([label, value]) => h('div', {}, h('dt', {}, label), h('dd', {}, value))));
 }
 
+// A half card without a neighbour takes the whole row.
+function fill(parts) {
+  let alone = null;
+  for (const part of [...parts, null]) {
+    if (part?.classList.contains('half')) { alone = alone ? null : part; } else { alone?.classList.replace('half', 'full'); alone = null; }
+  }
+}
+
 function section({ id, title, blocks = [], after = [], empty }) {
   const parts = [];
   const drawn = chartsOf(id).filter((chart) => chart.build(report)).map((chart) => new Figure(chart, report));
@@ -39,6 +47,8 @@ function section({ id, title, blocks = [], after = [], empty }) {
   for (const make of blocks) add(make(report));
   add(drawn.map((f) => f.element));
   for (const make of after) add(make(report));
+  if (id === 'answer' && report.result.notes?.length) parts.push(h('ul', { class: 'notes' }, report.result.notes.map((n) => h('li', {}, n))));
+  fill(parts);
   figures.push(...drawn);
   if (parts.length === 0) parts.push(h('p', { class: 'note' }, empty ?? 'This run recorded nothing here.'));
   return h('section', { id }, h('h2', {}, title), h('div', { class: 'cards' }, parts));
@@ -63,7 +73,7 @@ function switchTheme() {
 }
 
 function header({ result }) {
-  const about = [result.version && `moesim ${result.version}`, result.seed !== undefined && `seed ${result.seed}`, result.partial && 'interrupted: partial result'].filter(Boolean).join(' · ');
+  const about = [result.model && `${result.model} on ${result.cluster}`, result.version && `moesim ${result.version}`, result.seed !== undefined && `seed ${result.seed}`, result.replications > 1 && `${result.replications} replications`, result.partial && 'interrupted: partial result'].filter(Boolean).join(' · ');
   return h('header', {},
     h('div', {}, h('h1', {}, result.scenario || 'moesim run'), h('p', {}, about)),
     h('div', { class: 'tools' }, h('button', { type: 'button', id: 'theme', onclick: switchTheme, title: 'Light or dark' }, '◐'), h('button', { type: 'button', onclick: () => print() }, 'Print')));

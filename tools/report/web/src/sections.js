@@ -48,13 +48,13 @@ function percentiles({ result }) {
   return h('div', { class: 'card full' }, h('div', { class: 'scroll free' }, element), small && h('p', { class: 'note' }, '* fewer than 1 000 values: this p99 rests on fewer than ten of them.'));
 }
 
-const block = (title, table) => table.rows.length > 0 && h('div', { class: 'card half' }, h('h3', {}, title), h('div', { class: 'scroll' }, tableElement(table)));
+const block = (title, table, width = 'half') => table.rows.length > 0 && h('div', { class: `card ${width}` }, h('h3', {}, title), h('div', { class: 'scroll' }, tableElement(table)));
 
-function objectBlock(title, object) {
-  return object && Object.keys(object).length ? block(title, objectTable(object)) : null;
+function objectBlock(title, object, width) {
+  return object && Object.keys(object).length ? block(title, objectTable(object), width) : null;
 }
 
-const figures = ({ result }) => [objectBlock('Throughput', result.throughput), objectBlock('Utilization', result.utilization), objectBlock('Requests', result.requests)];
+const figures = ({ result }) => [objectBlock('Throughput', result.throughput, 'third'), objectBlock('Utilization', result.utilization, 'third'), objectBlock('Requests', result.requests, 'third')];
 
 function scenarioBlock({ scenario }) {
   if (!scenario) return null;
@@ -81,7 +81,7 @@ export const sections = [
   { id: 'tenants', title: 'Tenants', empty: 'One tenant: the figures above are its own.' },
   { id: 'balance', title: 'Balance over time', after: [({ result }) => objectBlock('Balance over the run', result.balance)] },
   { id: 'placement', title: 'Placement' },
-  { id: 'memory', title: 'Memory', after: [({ result }) => objectBlock('Figures', result.memory)] },
+  { id: 'memory', title: 'Memory' },
   { id: 'cost', title: 'Cost', after: [({ result }) => objectBlock('What it costs', result.cost)] },
   { id: 'provenance', title: 'Provenance and error bands', after: [({ result }) => result.provenance?.length && h('div', { class: 'card full' }, h('h3', {}, 'Where the numbers come from'), h('div', { class: 'scroll' }, tableElement(objectsTable(result.provenance))))] },
   { id: 'scenario', title: 'Resolved scenario', after: [scenarioBlock] },

@@ -34,7 +34,8 @@ export const themes = {
   },
 };
 
-export const FONT = 'Inter, "Segoe UI", system-ui, -apple-system, "Helvetica Neue", "Noto Sans", "DejaVu Sans", sans-serif';
+// Single quotes: ECharts writes this into an SVG's style="..." as it is.
+export const FONT = "Inter, 'Segoe UI', system-ui, -apple-system, 'Helvetica Neue', 'Noto Sans', 'DejaVu Sans', sans-serif";
 
 export function phaseColor(theme, phase, index) {
   return theme.phases[phase] ?? theme.series[index % theme.series.length];

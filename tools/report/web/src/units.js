@@ -4,6 +4,8 @@ const SI = [
   [1e15, 'P'], [1e12, 'T'], [1e9, 'G'], [1e6, 'M'], [1e3, 'k'], [1, ''], [1e-3, 'm'], [1e-6, 'µ'], [1e-9, 'n'],
 ];
 const TIME = [[86400, 'd'], [10800, 'h'], [600, 'min'], [1, 's'], [1e-3, 'ms'], [1e-6, 'µs'], [1e-9, 'ns']];
+// Units that take k, M, G, and how they are written then.
+const PREFIXED = { bytes: 'B', 'B/s': 'B/s', 'flops/s': 'FLOP/s', J: 'J', W: 'W' };
 const TIME_FACTOR = { d: 86400, h: 3600, min: 60, s: 1, ms: 1e-3, 'µs': 1e-6, ns: 1e-9 };
 
 // The unit that suits values up to `max`: shown = value / factor.
@@ -14,11 +16,11 @@ export function scaleFor(max, unit) {
     const name = (TIME.find(([least]) => size >= least) ?? TIME[3])[1];
     return { factor: TIME_FACTOR[name], unit: name };
   }
-  if (unit === 'bytes' || unit === 'B/s' || unit === 'bytes/s' || unit === 'flops/s') {
+  if (unit in PREFIXED) {
     const [factor, prefix] = SI.find(([least]) => size >= least && least >= 1) ?? [1, ''];
-    return { factor, unit: prefix + { bytes: 'B', 'B/s': 'B/s', 'bytes/s': 'B/s', 'flops/s': 'FLOP/s' }[unit] };
+    return { factor, unit: prefix + PREFIXED[unit] };
   }
-  if (size >= 1e5) {
+  if (size >= 1e7) {
     const [factor, prefix] = SI.find(([least]) => size >= least && least >= 1);
     return { factor, unit: [{ k: 'thousand', M: 'million', G: 'billion', T: 'trillion' }[prefix] ?? prefix, unit].filter(Boolean).join(' ') };
   }
@@ -60,12 +62,15 @@ const SUFFIXES = [
   ['_bytes', 'bytes'], ['_s', 's'], 
 ];
 const RATIOS = new Set([
-  'utilization', 'router_entropy', 'overflow_rate', 'dropped_token_rate', 'dead_experts', 'balancedness', 'worst_balancedness',
+  'utilization', 'gpu', 'router_entropy', 'overflow_rate', 'dropped_token_rate', 'dead_experts', 'balancedness', 'worst_balancedness',
   'expert_compute', 'links', 'achieved_flops', 'dense_baseline', 'relative_error', 'slowest_share',
 ]);
 
+const NAMED = { goodput: 'requests/s', requests_per_s: 'requests/s', per_gpu: 'tokens/s', gpu_hours: 'h' };
+
 // What a key of result.json is measured in, by its name's ending.
 export function unitOf(key) {
+  if (key in NAMED) return NAMED[key];
   for (const [suffix, unit] of SUFFIXES) if (key.endsWith(suffix)) return unit;
   if (key.startsWith('usd')) return 'USD';
   if (key.startsWith('joules')) return 'J';
@@ -74,7 +79,7 @@ export function unitOf(key) {
 
 // "peak_kv_bytes" -> "Peak kv".
 export function wordsOf(key) {
-  let name = key;
+  let name = key.replace(/^usd/, 'cost').replace(/^joules/, 'energy').replace(/^per_gpu$/, 'output_tokens_per_GPU').replace(/^warmup$/, 'warm-up, not counted');
   for (const [suffix] of SUFFIXES) if (name.endsWith(suffix) && name.length > suffix.length) { name = name.slice(0, -suffix.length); break; }
   const words = name.replaceAll('_', ' ').replace(/\b(kv|gpu|gpus|slo|ttft|tpot|itl|e2el|hbm|id|nic)\b/g, (w) => (w === 'gpus' ? 'GPUs' : w.toUpperCase()));
   return words.charAt(0).toUpperCase() + words.slice(1);

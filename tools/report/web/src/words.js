@@ -5,6 +5,13 @@ import { number, withUnit, wordsOf } from './units.js';
 
 const METRIC = { ttft: 'time to first token', tpot: 'time per output token', e2el: 'end-to-end latency', itl: 'inter-token latency', queue_time: 'queue time' };
 
+// Causes as a sentence has them.
+const CAUSES = {
+  queueing: 'waiting in a queue', attention: 'attention', attention_straggler: 'waiting for the slowest attention rank', dense: 'dense layers', dispatch: 'dispatch over the network',
+  expert: 'expert compute', expert_straggler: 'waiting for the GPU with the hottest experts', combine: 'combine over the network', host: 'host overhead', kv_transfer: 'KV transfer',
+  rebalancing: 'rebalancing', fault: 'faults', other: 'other things',
+};
+
 export function promise(slo) {
   const [metric, percentile] = slo.name.split('_');
   return `${percentile} of ${METRIC[metric] ?? metric}`;
@@ -24,7 +31,7 @@ function blameWords(result) {
   const causes = causesOf(worst).sort((a, b) => b[1] - a[1]);
   const sum = causes.reduce((s, [, v]) => s + v, 0);
   if (!(sum > 0)) return '';
-  const top = causes.slice(0, 3).map(([cause, s]) => `${wordsOf(cause).toLowerCase()} (${number((100 * s) / sum, 2)} %)`);
+  const top = causes.slice(0, 3).map(([cause, s]) => `${CAUSES[cause] ?? wordsOf(cause).toLowerCase()} (${number((100 * s) / sum, 2)} %)`);
   const gpu = worst.straggler_gpus?.[0];
   const expert = worst.straggler_experts?.[0];
   const who = gpu && expert ? ` They waited longest for ${gpu.gpu}; the costliest expert is ${expert.expert} of layer ${expert.layer}.` : '';

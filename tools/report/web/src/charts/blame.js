@@ -17,7 +17,8 @@ function option(entries, ctx) {
   const inPart = ctx.choice === 'share';
   const scale = inPart ? { factor: 0.01, unit: '%' } : scaleFor(Math.max(...entries.map(total)), 's');
   const part = (b, cause) => (b.causes_s[cause] ?? 0) / (inPart ? total(b) : 1) / scale.factor;
-  const label = (b) => `${setName(b)}\n${b.requests} requests`;
+  const widest = Math.max(...entries.map(total));
+  const label = (b) => `${setName(b)}\n${number(b.requests)} requests`;
   return {
     ...base(theme),
     legend: legend(theme, causes.map(wordsOf)),
@@ -38,7 +39,7 @@ function option(entries, ctx) {
       label: { show: true, fontSize: 11, color: '#fff', textBorderColor: '#0006', textBorderWidth: 2, formatter: (p) => {
         const b = entries[p.dataIndex];
         const share = b.causes_s[cause] / total(b);
-        return share > 0.06 ? `${number(100 * share, 2)} %` : '';
+        return (inPart ? share : b.causes_s[cause] / widest) > 0.035 ? `${number(100 * share, 2)} %` : '';
       } },
     })),
   };

@@ -28,7 +28,7 @@ function option(report, metric, cdfs, choice, ctx) {
   }));
   return {
     ...base(theme),
-    legend: cdfs.length > 1 ? legend(theme, cdfs.map(name)) : undefined,
+    legend: cdfs.length > 1 ? legend(theme, cdfs.map(name), { itemStyle: { opacity: 1 } }) : undefined,
     grid: { left: 60, right: 24, top: cdfs.length > 1 ? 44 : 26, bottom: 46 },
     xAxis: valueAxis(theme, SHORT[metric] ?? metric, scale.unit, { type: log ? 'log' : 'value', nameGap: 28, min: log ? undefined : 0, splitNumber: 5 }),
     yAxis: inTail

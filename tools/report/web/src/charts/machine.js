@@ -42,7 +42,7 @@ const memory = {
     const scale = scaleFor(most, 'bytes');
     const bars = capacity > used ? [...parts, ['free_bytes', capacity - used]] : parts;
     return {
-      note: capacity ? `${withUnit(used, 'bytes')} of ${withUnit(capacity, 'bytes')}.` : '', table: () => objectTable(result.memory), height: 180,
+      note: `${withUnit(used, 'bytes')} of ${withUnit(capacity, 'bytes')}; at most ${withUnit(result.memory.kv_peak_bytes ?? 0, 'bytes')} of the KV cache were in use.`, table: () => objectTable(result.memory), height: 180,
       option: ({ theme }) => ({
         ...base(theme), legend: legend(theme, bars.map(([key]) => wordsOf(key))), grid: { left: 20, right: 24, top: 48, bottom: 46 },
         xAxis: valueAxis(theme, 'memory', scale.unit, { max: most / scale.factor, nameGap: 28 }), yAxis: { type: 'category', data: ['GPU'], show: false },
@@ -60,7 +60,7 @@ const memory = {
 function intervalsOf(result) {
   return Object.entries(result.metrics ?? {}).flatMap(([name, m]) => ['mean', 'p50', 'p99'].flatMap((stat) => {
     const bounds = m.interval?.[stat];
-    return bounds && m[stat] > 0 ? [{ name: `${name} ${stat}`, value: m[stat], low: bounds[0], high: bounds[1] }] : [];
+    return bounds && m[stat] > 0 ? [{ name: `${wordsOf(name)} ${stat}`, value: m[stat], low: bounds[0], high: bounds[1] }] : [];
   }));
 }
 

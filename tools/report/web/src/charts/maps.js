@@ -18,7 +18,7 @@ const linkTime = {
       const out = heatMap(ctx, series.link_time);
       out.grid.left = 150;
       out.yAxis.nameGap = 130;
-      out.yAxis.axisLabel = { ...out.yAxis.axisLabel, width: 120, overflow: 'truncate' };
+      out.yAxis.axisLabel = { ...out.yAxis.axisLabel, interval: 0, width: 120, overflow: 'truncate' };
       return out;
     },
   },

@@ -27,6 +27,7 @@ function marksOf(report, theme, factor) {
 
 function option(report, tracks, axes, ctx) {
   const { theme } = ctx;
+  const begin = Math.min(...tracks.map((t) => t.start));
   const end = Math.max(...tracks.map((t) => t.start + t.bin * t.values.length));
   const time = scaleFor(end, 's');
   const scales = axes.map((axis) => scaleFor(largest(tracks.filter((t) => t.axis === axis.key).flatMap((t) => t.values)), axis.unit));
@@ -34,7 +35,7 @@ function option(report, tracks, axes, ctx) {
     ...base(theme),
     legend: legend(theme, tracks.map((t) => t.label)),
     grid: { left: 66, right: axes.length > 1 ? 70 : 24, top: 44, bottom: 46 },
-    xAxis: valueAxis(theme, 'simulated time', time.unit, { min: 'dataMin', max: 'dataMax', nameGap: 28, splitLine: { show: false } }),
+    xAxis: valueAxis(theme, 'simulated time', time.unit, { min: begin / time.factor, max: end / time.factor, nameGap: 28, splitLine: { show: false } }),
     yAxis: axes.map((axis, i) => valueAxis(theme, axis.name, scales[i].unit, {
       min: axis.min ?? 0, max: axis.max === undefined ? undefined : axis.max / scales[i].factor, position: i ? 'right' : 'left', nameGap: 46, splitLine: { show: i === 0, lineStyle: { color: theme.split } },
     })),

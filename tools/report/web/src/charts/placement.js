@@ -1,5 +1,5 @@
 // Which expert lies in which slot of which GPU, layer by layer, and how much it is used.
-import { base, categoryAxis, number, tip } from '../options.js';
+import { base, categoryAxis, colorScale, mixed, number, tip } from '../options.js';
 
 const PER_MAP = 12_000;  // cells drawn
 
@@ -30,13 +30,13 @@ const chosen = (map, choice) => {
   return index < 0 ? firstLayer(map) : index;
 };
 
-function scaleOf(theme, ctx) {
-  return {
-    type: 'continuous', min: -2, max: 2, orient: 'horizontal', left: 'center', bottom: 0, itemWidth: 12, itemHeight: 180, calculable: !ctx.picture, dimension: 2,
-    inRange: { color: theme.diverging }, textStyle: { color: theme.muted, fontSize: 11 }, formatter: (v) => `${number(2 ** v, 2)}×`, precision: 3, handleStyle: { borderColor: theme.line },
-    text: ctx.picture ? ['4×', '0.25× the mean slot'] : undefined,
-  };
-}
+const scaleOf = (theme) => ({ ...colorScale({ theme }, { min: -2, max: 2, colors: theme.diverging, format: (v) => `${number(2 ** v, 2)}× mean slot` }), dimension: 2 });
+
+// Black or white, whichever reads better on "rgb(r,g,b)".
+const inkOn = (rgb) => {
+  const [r, g, b] = rgb.match(/\d+/g).map(Number);
+  return 0.299 * r + 0.587 * g + 0.114 * b > 140 ? '#1c2430' : '#ffffff';
+};
 
 const shade = (load) => Math.max(-2, Math.min(2, Math.log2(Math.max(load ?? 0, 1e-9))));
 
@@ -62,14 +62,17 @@ const mapOption = (map, layer, ctx) => {
     grid: { left: 64, right: 20, top: 12, bottom: 88 },
     xAxis: categoryAxis(theme, map.slots > 1 ? 'GPU in its node . slot' : 'GPU in its node', '', Array.from({ length: columns }, (_, c) => (map.slots > 1 ? `${Math.floor(c / map.slots)}.${c % map.slots}` : String(c))), { axisTick: { show: false } }),
     yAxis: categoryAxis(theme, 'node', '', Array.from({ length: nodes }, (_, n) => String(n)), { inverse: true, nameGap: 40, axisTick: { show: false } }),
-    visualMap: scaleOf(theme, ctx),
+    visualMap: scaleOf(theme),
     tooltip: { ...base(theme).tooltip, formatter: (p) => about(filled[p.dataIndex], replicas) },
     series: [{
-      type: 'heatmap', progressive: 0, data: filled.map((s) => [s.column, s.node, shade(s.load)]), itemStyle: { borderColor: theme.paper, borderWidth: 1 },
-      label: { show: columns <= 48 && nodes <= 64, fontSize: 9, color: theme.text, formatter: (p) => `${filled[p.dataIndex].expert}` },
+      type: 'heatmap', progressive: 0, data: filled.map((s) => ({ value: [s.column, s.node, shade(s.load)], label: { color: inkOn(mixed(theme.diverging, (shade(s.load) + 2) / 4)) } })), itemStyle: { borderColor: theme.paper, borderWidth: 1 },
+      label: { show: columns <= (ctx.narrow ? 16 : 48) && nodes <= 64, fontSize: 9, formatter: (p) => `${filled[p.dataIndex].expert}` },
     }],
   };
 };
+
+// Labels at round numbers, about eight of them.
+const every = (n) => Math.max(1, 2 ** Math.round(Math.log2(n / 10))) - 1;
 
 const gpuOption = (map, layer, ctx) => {
   const { theme } = ctx;
@@ -78,11 +81,11 @@ const gpuOption = (map, layer, ctx) => {
   return {
     ...base(theme),
     grid: { left: 64, right: 20, top: 12, bottom: 88 },
-    xAxis: { ...categoryAxis(theme, 'GPU', '', Array.from({ length: map.gpus }, (_, g) => String(g))), splitLine: { show: false } },
-    yAxis: categoryAxis(theme, 'expert', '', Array.from({ length: map.experts }, (_, e) => String(e)), { inverse: true, nameGap: 44, splitLine: { show: true, lineStyle: { color: theme.split }, interval: Math.max(0, Math.floor(map.experts / 8) - 1) } }),
-    visualMap: scaleOf(theme, ctx),
+    xAxis: { ...categoryAxis(theme, 'GPU', '', Array.from({ length: map.gpus }, (_, g) => String(g)), { axisLabel: { color: theme.muted, fontSize: 11, interval: every(map.gpus) } }), splitLine: { show: false } },
+    yAxis: categoryAxis(theme, 'expert', '', Array.from({ length: map.experts }, (_, e) => String(e)), { inverse: true, nameGap: 44, axisLabel: { color: theme.muted, fontSize: 11, interval: every(map.experts) }, splitLine: { show: true, lineStyle: { color: theme.split }, interval: every(map.experts) } }),
+    visualMap: scaleOf(theme),
     tooltip: { ...base(theme).tooltip, formatter: (p) => about(slots[p.dataIndex], replicas) },
-    series: [{ type: 'scatter', symbol: 'rect', symbolSize: Math.max(4, Math.min(12, 900 / map.gpus)), data: slots.map((s) => [s.gpu, s.expert, shade(s.load)]), itemStyle: { borderColor: theme.line, borderWidth: 0.5 } }],
+    series: [{ type: 'scatter', symbol: 'rect', symbolSize: Math.max(6, Math.min(12, 900 / map.gpus)), data: slots.map((s) => [s.gpu, s.expert, shade(s.load)]), itemStyle: { borderColor: theme.line, borderWidth: 0.5 } }],
   };
 };
 

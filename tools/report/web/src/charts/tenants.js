@@ -2,6 +2,7 @@
 import { base, categoryAxis, legend, scaleFor, tip, valueAxis, withUnit } from '../options.js';
 
 const STATS = ['p50', 'p90', 'p99'];
+const SHORT = { ttft: 'TTFT', tpot: 'TPOT', e2el: 'end-to-end latency' };
 const METRICS = [['ttft', 'Time to first token by tenant'], ['tpot', 'Time per output token by tenant'], ['e2el', 'End-to-end latency by tenant']];
 
 function chart([metric, title]) {
@@ -23,10 +24,10 @@ function chart([metric, title]) {
           return {
             ...base(theme), legend: legend(theme, STATS),
             grid: { left: 120, right: 24, top: 40, bottom: 46 },
-            xAxis: valueAxis(theme, metric.toUpperCase(), scale.unit, { nameGap: 28, min: 0 }),
+            xAxis: valueAxis(theme, SHORT[metric], scale.unit, { nameGap: 28, min: 0 }),
             yAxis: categoryAxis(theme, '', '', shown.map((t) => t.name), { inverse: true, axisLabel: { color: theme.text, fontSize: 12, width: 108, overflow: 'truncate', interval: 0 } }),
             tooltip: { ...base(theme).tooltip, trigger: 'axis', axisPointer: { type: 'shadow' }, formatter: (items) => tip(shown[items[0].dataIndex].name, items.map((p) => [p.seriesName, withUnit(p.value * scale.factor, 's'), p.color])) },
-            series: STATS.map((s, i) => ({ name: s, type: 'bar', barMaxWidth: 14, barGap: '15%', itemStyle: { color: [theme.series[1], theme.series[0], theme.phases.straggler][[1, 0, 2].indexOf(i)] ?? theme.series[i], borderRadius: 2 }, data: shown.map((t) => t.metrics[metric][s] / scale.factor) })),
+            series: STATS.map((s, i) => ({ name: s, type: 'bar', barMaxWidth: 14, barGap: '15%', itemStyle: { color: [theme.series[0], theme.series[1], theme.series[3]][i], borderRadius: 2 }, data: shown.map((t) => t.metrics[metric][s] / scale.factor) })),
           };
         },
       };

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "calibrate/network_fit/tables.hpp"
+#include "tools/network_fit/tables.hpp"
 #include "sim/machine/transport_fit.hpp"
 
 namespace moesim::network_fit {

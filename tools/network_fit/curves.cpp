@@ -1,11 +1,11 @@
-#include "calibrate/network_fit/curves.hpp"
+#include "tools/network_fit/curves.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <tuple>
 
-#include "calibrate/network_fit/tables.hpp"
+#include "tools/network_fit/tables.hpp"
 
 namespace moesim::network_fit {
 namespace {

@@ -1,4 +1,4 @@
-#include "calibrate/network_fit/tables.hpp"
+#include "tools/network_fit/tables.hpp"
 
 #include <zlib.h>
 

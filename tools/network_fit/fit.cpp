@@ -1,4 +1,4 @@
-#include "calibrate/network_fit/fit.hpp"
+#include "tools/network_fit/fit.hpp"
 
 #include <algorithm>
 #include <cmath>

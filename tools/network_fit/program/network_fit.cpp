@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <string>
 
-#include "calibrate/network_fit/curves.hpp"
-#include "calibrate/network_fit/fit.hpp"
+#include "tools/network_fit/curves.hpp"
+#include "tools/network_fit/fit.hpp"
 #include "sim/base/files.hpp"
 
 namespace {

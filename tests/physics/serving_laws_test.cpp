@@ -1,0 +1,121 @@
+// Laws of queues and of conservation: the formula first, then the run.
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <numeric>
+
+#include "tests/physics/runs.hpp"
+
+using namespace moesim;
+
+namespace {
+
+double mean_queue_time(const Recorder& recorder) {
+  double sum = 0;
+  for (const RequestRecord& r : recorder.records()) sum += r.queue_time().value;
+  return sum / static_cast<double>(recorder.records().size());
+}
+
+double p99_queue_time(const Walk& walk) {
+  return walk.result("test").summary.find(MetricId::queue_time)->p99;
+}
+
+}  // namespace
+
+TEST_CASE("one request alone has queue time 0 and its latency is its steps") {
+  const auto walk = run_small({"requests=1"});
+  const RequestRecord& r = walk->simulation().recorder().records().front();
+  CHECK(r.queue_time().value == 0);
+  CHECK(r.state == RequestState::finished);
+  CHECK(r.e2el().value == Approx(walk->simulation().instance(0).busy().value).epsilon(1e-12));
+  CHECK(walk->simulation().instance(0).steps() == 32);
+}
+
+TEST_CASE("requests and tokens are conserved") {
+  for (const char* batching : {"mixed", "prefill_first"}) {
+    const auto walk = run_small({std::string("serving.batching=") + batching});
+    const Recorder& recorder = walk->simulation().recorder();
+    for (const RequestRecord& r : recorder.records()) {
+      REQUIRE(r.state == RequestState::finished);
+    }
+    CHECK(recorder.records().size() == 200);
+    CHECK(recorder.window_output_tokens() == 200 * 32);
+    CHECK(recorder.window_input_tokens() == 200 * 256);
+  }
+}
+
+TEST_CASE("a queue with one server and fixed service times follows Pollaczek and Khinchine") {
+  // M/D/1: mean wait = rho D / (2 (1 - rho)). One rank that holds one request at a time, and
+  // requests of one step each: the step is the service time D.
+  const std::vector<std::string> one_server{"serving.tp=8", "serving.max_batch=1",
+                                            "traffic.output_tokens.mean=1", "requests=40000"};
+  auto probe = one_server;
+  probe.back() = "requests=1";
+  const double service = run_small(probe)->simulation().instance(0).busy().value;
+  for (const double load : {0.3, 0.6, 0.8}) {
+    auto options = one_server;
+    options.push_back("traffic.arrivals.rate=" + std::to_string(load / service));
+    const auto walk = run_small(options);
+    // The router draws other experts in each step, so D varies a little: M/G/1 with its cv.
+    const Instance& server = walk->simulation().instance(0);
+    const double mean = server.busy().value / static_cast<double>(server.steps());
+    const double rho = mean * load / service;
+    INFO("load " << load << ", mean service " << mean << " against " << service);
+    CHECK(mean_queue_time(walk->simulation().recorder()) ==
+          Approx(rho * mean / (2 * (1 - rho))).epsilon(0.06));
+  }
+}
+
+TEST_CASE("Little's law holds on the queue: mean length = rate x mean wait") {
+  const auto walk = run_small(
+      {"serving.tp=8", "serving.max_batch=4", "requests=3000", "traffic.arrivals.rate=40"});
+  const Simulation& simulation = walk->simulation();
+  const auto& records = simulation.recorder().records();
+  // Integral of the queue's length over time = sum of the waits.
+  double length = 0;
+  const Timeline& t = simulation.timeline();
+  const int column = static_cast<int>(TimelineColumn::waiting);
+  for (std::size_t bin = 0; bin < t.bins(); ++bin) {
+    if (!t.has(column, bin)) continue;
+    length += t.value(column, bin) * (t.bin_end(bin) - t.bin_begin(bin)).value;
+  }
+  const double waits =
+      mean_queue_time(simulation.recorder()) * static_cast<double>(records.size());
+  REQUIRE(waits > 1);
+  CHECK(length == Approx(waits).epsilon(1e-6));
+}
+
+TEST_CASE("raising the rate never lowers the p99 queue time") {
+  double before = -1;
+  for (const char* rate : {"5", "20", "60", "120", "240"}) {
+    const auto walk = run_small({"serving.tp=8", "serving.max_batch=8", "requests=2000",
+                                 std::string("traffic.arrivals.rate=") + rate});
+    const double p99 = p99_queue_time(*walk);
+    CHECK(p99 >= before * 0.95);
+    before = p99;
+  }
+}
+
+TEST_CASE("a closed loop of one is the sum of its parts: nobody waits") {
+  const auto walk = run_small({"traffic.arrivals.process=closed_loop",
+                               "traffic.arrivals.concurrency=1", "requests=20"});
+  double e2el = 0;
+  for (const RequestRecord& r : walk->simulation().recorder().records()) {
+    CHECK(r.queue_time().value == 0);
+    e2el += r.e2el().value;
+  }
+  CHECK(e2el == Approx(walk->simulation().duration().value).epsilon(1e-9));
+}
+
+TEST_CASE("the same scenario and seed give the same records, another seed gives others") {
+  const auto a = run_small();
+  const auto b = run_small();
+  const auto c = run_small({"seed=2"});
+  const auto ends = [](const Walk& walk) {
+    std::vector<double> all;
+    for (const auto& r : walk.simulation().recorder().records()) all.push_back(r.end.value);
+    return all;
+  };
+  CHECK(ends(*a) == ends(*b));
+  CHECK(ends(*a) != ends(*c));
+}

@@ -1,0 +1,126 @@
+// Laws of one step: times add up, bytes and tokens are conserved, skew costs.
+#include <catch2/catch.hpp>
+
+#include <numeric>
+
+#include "tests/physics/runs.hpp"
+
+using namespace moesim;
+
+TEST_CASE("one token, one expert, no network: the step is the sum of its kernel times") {
+  // step = host + embedding + head + sampling
+  //        + layers x (attention + norm + gate + one expert's FFN)
+  const std::vector<std::string> alone{"requests=1",
+                                       "cluster.node.gpus=1",
+                                       "model.experts=1",
+                                       "model.top_k=1",
+                                       "router.skew=0",
+                                       "serving.step_overhead=1 ms",
+                                       "model.weights=fp8_block",
+                                       "traffic.input_tokens.mean=1",
+                                       "traffic.output_tokens.mean=1",
+                                       "model.layers=8"};
+  const auto walk = run_small(alone);
+  const ModelShape& model = walk->scenario().model;
+  const LayerCosts costs(model, walk->simulation().parallel(), walk->costs());
+  RankBatch batch;
+  batch.chunks.push_back({1, 0});
+  const Seconds layer =
+      costs.attention(batch, 0, 1) + costs.router(1) + costs.experts(1).time({1, 1, 1});
+  const Seconds step = Seconds{1e-3} + costs.ends(1, 1) + 8.0 * layer;
+  CHECK(walk->simulation().instance(0).busy().value == Approx(step.value).epsilon(1e-12));
+}
+
+TEST_CASE("tokens routed = tokens x top_k, in every layer") {
+  const auto walk = run_small();
+  const ModelShape& model = walk->scenario().model;
+  const auto& totals = walk->simulation().moe(0)->totals();
+  const std::int64_t tokens = 200 * (256 + 31);  // the first output token comes with the prompt
+  for (int layer = 0; layer < model.layers; ++layer) {
+    const auto begin = totals.tokens.begin() + layer * model.experts;
+    CHECK(std::accumulate(begin, begin + model.experts, std::int64_t{0}) ==
+          tokens * model.top_k);
+  }
+}
+
+TEST_CASE("bytes combined = bytes dispatched x ratio of the row sizes") {
+  for (const char* transport : {"pairwise", "low_latency"}) {
+    const auto walk = run_small(
+        {"cluster.nodes=2", "model.experts=16", std::string("serving.transport=") + transport});
+    // Dispatch enters a GPU, combine leaves it: over all GPUs, what is sent is what arrives.
+    const Cluster& cluster = walk->cluster();
+    const LinkLedger& ledger = walk->simulation().ledger();
+    double up = 0;
+    double down = 0;
+    for (int g = 0; g < cluster.gpus(); ++g) {
+      const GpuPlace& place = cluster.place(GpuId{g});
+      up += ledger.bytes(place.up).value;
+      down += ledger.bytes(place.down).value;
+    }
+    CHECK(up > 0);
+    CHECK(up == Approx(down).epsilon(1e-9));
+  }
+  // The same demand, both ways, through a ledger each.
+  const auto walk = run_small({"cluster.nodes=2", "model.experts=16"});
+  const ModelShape& model = walk->scenario().model;
+  const MoeNetwork& network = *walk->simulation().network(0);
+  CHECK(network.combine_row() / network.dispatch_row() ==
+        Approx(2.0 / info(model.dispatch).activation_bytes));
+}
+
+TEST_CASE("utilizations are between 0 and 1") {
+  const auto walk =
+      run_small({"traffic.arrivals.rate=500", "cluster.nodes=2", "model.experts=16"});
+  const Result result = walk->result("test");
+  for (const GpuResult& gpu : result.gpus) {
+    CHECK(gpu.utilization > 0);
+    CHECK(gpu.utilization <= 1);
+  }
+  for (const LinkResult& link : result.links) CHECK(link.utilization <= 1);
+  CHECK(result.utilization.achieved_flops > 0);
+  CHECK(result.utilization.achieved_flops <= 1);
+}
+
+TEST_CASE("more skew never raises balancedness") {
+  double before = 1;
+  for (const char* sigma : {"0", "0.2", "0.5", "1.0", "1.5"}) {
+    const auto walk = run_small({std::string("router.skew=") + sigma, "requests=100"});
+    const double balancedness = walk->result("test").balance.balancedness;
+    CHECK(balancedness <= before + 1e-9);
+    before = balancedness;
+  }
+}
+
+TEST_CASE("the causes of every request add up to its latency") {
+  const auto walk = run_small({"serving.tp=4", "traffic.arrivals.rate=200"});
+  const Simulation& simulation = walk->simulation();
+  const auto& records = simulation.recorder().records();
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const Seconds latency = records[i].e2el();
+    CHECK(simulation.blame().until_end(RequestId{i}, latency).sum() ==
+          Approx(latency.value).epsilon(1e-9));
+  }
+}
+
+TEST_CASE("hiding communication never makes a step longer") {
+  const auto mean_step = [](const char* overlap) {
+    const auto walk =
+        run_small({"cluster.nodes=2", "model.experts=16", "requests=100",
+                   "serving.transport=node_dedup", std::string("serving.overlap=") + overlap});
+    const Instance& instance = walk->simulation().instance(0);
+    return instance.busy().value / static_cast<double>(instance.steps());
+  };
+  CHECK(mean_step("shared_expert") <= mean_step("none") * 1.001);
+}
+
+TEST_CASE("twice the GPUs never lower the throughput of a balanced router") {
+  double before = 0;
+  for (const char* nodes : {"1", "2", "4"}) {
+    const auto walk =
+        run_small({std::string("cluster.nodes=") + nodes, "model.experts=32", "router.skew=0",
+                   "requests=3000", "traffic.arrivals.rate=1000000"});
+    const double throughput = 3000 / walk->simulation().duration().value;
+    CHECK(throughput >= before);
+    before = throughput;
+  }
+}
