@@ -90,11 +90,12 @@ std::vector<Row> read_rows(TraceLines& lines, const TraceShape& shape) {
                 "step,layer,expert,count[,source]");
     return rows;
   }
+  bool any = false;
   while (lines.next()) {
+    any = true;
     if (const auto row = read_row(lines, sources ? 5 : 4, shape)) rows.push_back(*row);
   }
-  if (rows.empty())
-    lines.fault(lines.number(), "no rows", "one row per step, layer and expert");
+  if (!any) lines.fault(lines.number(), "no rows", "one row per step, layer and expert");
   return rows;
 }
 

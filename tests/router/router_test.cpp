@@ -11,7 +11,7 @@ using namespace moesim;
 namespace {
 
 const RouterShape kDeepSeekV3{
-    .layers = 58, .experts = 256, .top_k = 8, .expert_groups = 8, .top_groups = 4};
+    .layers = 6, .experts = 256, .top_k = 8, .expert_groups = 8, .top_groups = 4};
 
 RouterOptions with_skew(const char* skew) {
   RouterOptions options;
