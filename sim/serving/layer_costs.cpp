@@ -75,6 +75,8 @@ void LayerCosts::prepare_attention() {
     const double query = heads * (a.qk_nope_dim + a.qk_rope_dim);
     projections_.push_back(gemm(query, query_rank > 0 ? query_rank : hidden, dtype));
     projections_.push_back(gemm(hidden, heads * a.v_head_dim, dtype));
+    // Prompts expand the latent to keys and values; decodes absorb it into the query instead.
+    expansion_ = gemm(heads * (a.qk_nope_dim + a.v_head_dim), a.kv_lora_rank, dtype);
     return;
   }
   const double kv_heads = per_gpu(a.kv_heads, parallel_.tp);
@@ -120,6 +122,7 @@ Seconds LayerCosts::attention(const RankBatch& batch, std::size_t kind, double p
     total += core.decode(part * batch.decode_tokens, batch.decode_context / batch.decodes);
   }
   for (const PrefillChunk& chunk : batch.chunks) {
+    if (expansion_) total += expansion_->time(part * chunk.tokens + chunk.context);
     total += core.prefill(part * chunk.tokens, chunk.context + (1 - part) / 2 * chunk.tokens);
   }
   return total;
@@ -161,7 +164,8 @@ ExpertCurve LayerCosts::experts(int slots) const {
                           .experts = slots,
                           .top_k = model_.top_k,
                           .dtype = model_.weights,
-                          .gated = model_.gated});
+                          .gated = model_.gated,
+                          .parallel = parallel_.dp > 1 ? parallel_.ep : 1});
 }
 
 }  // namespace moesim

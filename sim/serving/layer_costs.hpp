@@ -52,6 +52,7 @@ class LayerCosts {
   const CostModel* costs_;  // outlives this
   CurveOrigin origin_;
   std::vector<GemmCurve> projections_;
+  std::optional<GemmCurve> expansion_;  // MLA prompts: latent to keys and values
   std::vector<AttentionCurve> cores_;
   std::vector<std::uint8_t> kind_of_layer_;  // [layers]
   std::vector<GemmCurve> dense_;             // gate and up, down

@@ -33,6 +33,10 @@ function(moesim_library name)
   endif()
 endfunction()
 
+# A folder that is no static library (a module, a program), held to its DEPS all the same.
+function(moesim_folder)
+endfunction()
+
 # Every header compiles alone: one generated source per header, compiled but never linked.
 function(moesim_header_check name)
   if(NOT MOESIM_HEADER_CHECK)

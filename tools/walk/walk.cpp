@@ -23,7 +23,8 @@ Deployment deployment_of(const Scenario& scenario, Cluster& cluster, const CostM
 Walk::Walk(const Scenario& scenario, const MakeMachine& make_machine)
     : scenario_(scenario),
       cluster_(std::make_unique<Cluster>(build_cluster(scenario.cluster))),
-      costs_(std::make_unique<CostModel>(load_profile(scenario.calibration.profile))),
+      costs_(std::make_unique<CostModel>(load_profile(scenario.calibration.profile),
+                                         cluster_->gpu(GpuId{0}).name)),
       machine_(make_machine(*cluster_)),
       simulation_(std::make_unique<Simulation>(deployment_of(scenario_, *cluster_, *costs_),
                                                *machine_)) {}
