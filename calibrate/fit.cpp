@@ -34,7 +34,8 @@ void append(std::vector<Row>& to, std::vector<Row> from) {
 
 // Lanes with expert parallelism of these engines time the whole batch on one rank: too slow.
 bool usable_lane(const ExpertRow& row) {
-  return row.parallel == 1 || row.key.engine == "trtllm";
+  const bool made_for_it = row.key.kernel.find("deepep") != std::string::npos;
+  return row.parallel == 1 || row.key.engine == "trtllm" || made_for_it;
 }
 
 Rows read_all(const std::vector<std::filesystem::path>& paths, const FitOptions& options,

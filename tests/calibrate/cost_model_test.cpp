@@ -1,6 +1,12 @@
 #include "calibrate/cost_model.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
+
+#include "calibrate/profile.hpp"
+#include "calibrate/tabulate.hpp"
+#include "sim/base/diagnostics.hpp"
 
 using namespace moesim;
 
@@ -24,4 +30,70 @@ TEST_CASE("Every shipped profile prices every kind of kernel, more work never fo
     }
     CHECK(experts.time({0, 0, 0}).value == 0);
   }
+}
+
+TEST_CASE("In-table shapes are served from their own curves") {
+  // Rows of moe_h200_sxm: sglang 0.5.14, fp8_block, 6144 x 2048, 256 experts, top 8.
+  const auto profile = load_profile("h200-sxm/sglang");
+  const CostModel model(profile);
+  int checked = 0;
+  for (const ExpertSection& section : profile->experts) {
+    if (section.key.dtype != Dtype::fp8_block || !section.gated) continue;
+    for (const ExpertShapeCurve& c : section.curves) {
+      if (c.slices != 1 || c.parallel != 1) continue;
+      const ExpertCurve curve = model.experts(
+          {c.hidden, c.intermediate, c.experts, c.top_k, section.key.dtype, section.gated});
+      CHECK(curve.origin().provenance == Provenance::interpolated);
+      // Levelled, as all times are: Triton's tuned block sizes make some larger batches faster.
+      std::vector<double> level = c.seconds;
+      make_nondecreasing(level, 0, 1, level.size());
+      std::vector<double> errors;
+      for (std::size_t i = 0; i < c.tokens.size(); ++i) {
+        const double assignments = c.tokens[i] * c.top_k;
+        const double active = std::min<double>(c.experts, assignments);
+        errors.push_back(std::abs(curve.time({assignments, active, 0}).value / level[i] - 1));
+      }
+      INFO(c.hidden << " x " << c.intermediate << ", " << c.experts << " experts");
+      CHECK(quantile(errors, 0.5) < 0.02);
+      ++checked;
+    }
+  }
+  CHECK(checked >= 10);
+}
+
+TEST_CASE("A GPU without a profile is served by its sister, and says so") {
+  const CostModel model(load_profile("h800-sxm/sglang"), "h800-sxm");
+  CHECK_FALSE(model.warning().empty());
+  const ExpertCurve curve = model.experts({7168, 2048, 32, 8, Dtype::fp8_block, true});
+  CHECK(curve.origin().provenance != Provenance::interpolated);
+  CHECK(curve.time({1024, 32, 40}).value > 0);
+}
+
+TEST_CASE("Across kernel generations a profile is refused unless told") {
+  const auto profile = load_profile("h200-sxm/sglang");
+  CHECK_THROWS_AS(CostModel(profile, "b200-sxm"), InputError);
+  CHECK_NOTHROW(CostModel(profile, "b200-sxm", Generations::any));
+  CHECK_THROWS_AS(CostModel(profile, "tpu-v5"), InputError);
+}
+
+TEST_CASE("More imbalance among experts is never faster") {
+  const CostModel model(load_profile("h100-sxm/trtllm"));
+  const ExpertCurve curve = model.experts({4096, 1536, 128, 8, Dtype::bf16, true});
+  for (const double mean : {1.0, 8.0, 64.0, 512.0}) {
+    const double even = curve.time({128 * mean, 128, mean}).value;
+    const double uneven = curve.time({128 * mean, 128, 8 * mean}).value;
+    CHECK(uneven >= even);
+    CHECK(uneven <= 3 * even);
+  }
+}
+
+TEST_CASE("A prompt in chunks costs as its pairs do: no less than in one piece") {
+  const CostModel model(load_profile("h200-sxm/sglang"));
+  const AttentionCurve attention =
+      model.attention({AttentionConfig::Kind::gqa, 32, 8, 128, 0, 0, 0, 0, 0});
+  const double whole = attention.prefill(16384, 0).value;
+  double parts = 0;
+  for (int i = 0; i < 8; ++i) parts += attention.prefill(2048, 2048.0 * i).value;
+  CHECK(parts >= 0.9 * whole);
+  CHECK(parts <= 2 * whole);
 }
