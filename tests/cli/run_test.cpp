@@ -70,7 +70,7 @@ TEST_CASE("what cannot be is told with exit 2, never with a stack trace") {
   Folder folder;
   const std::vector<std::string> wrong{
       "cluster.nodes=0",          "model.preset=deepseek-v33", "traffic.arrivals.rate=-1",
-      "cluster.gpu.memory=40 GB", "placement.strategy=epbl",   "serving.tp=3",
+      "cluster.gpu.memory=24 GB", "placement.strategy=epbl",   "serving.tp=3",
       "calibration.profile=nope", "router.skew=upside-down",   "placement.dispatch=nearst"};
   for (const std::string& set : wrong) {
     const auto out = run(folder, {"--set", set});
