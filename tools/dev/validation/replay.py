@@ -102,7 +102,8 @@ class Replayer:
             except subprocess.TimeoutExpired:
                 return {"error": f"over {self.timeout} s"}
         if done.returncode != 0:
-            return {"error": " ".join(done.stderr.split())[-300:]}
+            lines = [x for x in done.stderr.splitlines() if "error:" in x]
+            return {"error": (lines or ["exit " + str(done.returncode)])[0].strip()}
         result = json.loads(done.stdout)
         metrics = result["metrics"]
         return {"ttft": metrics["ttft"]["p50"], "tpot": metrics["tpot"]["p50"],
