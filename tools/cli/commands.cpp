@@ -15,10 +15,6 @@ std::span<const Command> commands() {
        "moesim calibrate fit moe.csv.gz gemm.csv.gz --gpu h200-sxm --engine sglang -o my.toml\n"
        "moesim calibrate import nccl alltoall.txt -o alltoall.csv",
        declare_calibrate},
-      {"import", "what real engines recorded: expert loads and tokens, as a router",
-       "moesim import trace load.csv --model deepseek-v3\n"
-       "moesim import trace tokens.jsonl --model deepseek-v3 --fit -o router.toml",
-       declare_import},
       {"report", "report.html and pictures again from a run's folder",
        "moesim report runs/hot-tenant\n"
        "moesim report runs/hot-tenant --plot blame_e2el --format png\n"

@@ -33,10 +33,12 @@ std::string file_name(std::string plot, const std::string& format) {
   return plot + "." + format;
 }
 
-std::string picture(const ReportText& text, const std::string& name,
-                    const ReportArguments& arguments) {
-  std::string svg = plot_svg(text, name, arguments.options);
+std::string as_format(const std::string& svg, const ReportArguments& arguments) {
   return arguments.format == "png" ? plot_png(svg) : svg;
+}
+
+std::string picture(const ReportText& text, const ReportArguments& arguments) {
+  return as_format(plot_svg(text, arguments.plot, arguments.options), arguments);
 }
 
 // The path goes to stdout: what was made is the data of this command.
@@ -52,16 +54,16 @@ void plot(const ReportText& text, const ReportArguments& arguments) {
   } else if (arguments.plot == "all") {
     const fs::path plots = arguments.out.empty() ? folder / "plots" : fs::path(arguments.out);
     fs::create_directories(plots);
-    for (const std::string& name : plot_names(text)) {
-      write(plots / file_name(name, arguments.format), picture(text, name, arguments));
+    for (const Plot& plot : plot_all(text, arguments.options)) {
+      write(plots / file_name(plot.name, arguments.format), as_format(plot.svg, arguments));
     }
   } else if (arguments.out == "-") {
-    print(picture(text, arguments.plot, arguments));
+    print(picture(text, arguments));
   } else {
     const fs::path path = arguments.out.empty()
                               ? folder / file_name(arguments.plot, arguments.format)
                               : fs::path(arguments.out);
-    write(path, picture(text, arguments.plot, arguments));
+    write(path, picture(text, arguments));
   }
 }
 

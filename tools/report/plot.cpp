@@ -87,6 +87,19 @@ std::string plot_svg(const ReportText& text, std::string_view name,
   return child.out;
 }
 
+std::vector<Plot> plot_all(const ReportText& text, const PlotOptions& options) {
+  const ChildResult child =
+      draw(text, {{"name", "all"}, {"width", options.width}, {"dark", options.dark}});
+  if (child.status != 0) {
+    throw WorldError(fmt::format("node failed (status {}): {}", child.status, child.err));
+  }
+  std::vector<Plot> plots;
+  for (const Json& pair : Json::parse(child.out)) {
+    plots.push_back({pair.at(0).get<std::string>(), pair.at(1).get<std::string>()});
+  }
+  return plots;
+}
+
 std::string plot_png(const std::string& svg) {
   ChildResult child;
   try {

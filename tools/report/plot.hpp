@@ -26,6 +26,13 @@ std::vector<std::string> plot_names(const ReportText& text);
 // when node is missing or fails.
 std::string plot_svg(const ReportText& text, std::string_view name, const PlotOptions& options);
 
+// All of them, in one go.
+struct Plot {
+  std::string name;
+  std::string svg;
+};
+std::vector<Plot> plot_all(const ReportText& text, const PlotOptions& options);
+
 // Twice as many pixels as the SVG has. Throws WorldError when rsvg-convert is missing or fails.
 std::string plot_png(const std::string& svg);
 

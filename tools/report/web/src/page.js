@@ -25,7 +25,7 @@ function tiles({ result }) {
   const items = [
     ['TTFT p99', m.ttft && withUnit(m.ttft.p99, 's')], ['TPOT p50', m.tpot && withUnit(m.tpot.p50, 's')], ['E2E p99', m.e2el && withUnit(m.e2el.p99, 's')],
     ['Output tokens/s', t.output_tokens_per_s && number(t.output_tokens_per_s, 3)], ['Tokens/s per GPU', perGpu && number(perGpu, 3)],
-    ['Goodput', t.goodput !== undefined && `${number(t.goodput, 3)} req/s`], ['GPU utilization', result.utilization?.gpu !== undefined && withUnit(result.utilization.gpu, 'ratio', 2)],
+    ['Goodput, req/s', t.goodput !== undefined && number(t.goodput, 3)], ['GPU utilization', result.utilization?.gpu !== undefined && withUnit(result.utilization.gpu, 'ratio', 2)],
     ['Balancedness', result.balance?.balancedness !== undefined && number(result.balance.balancedness, 2)],
   ];
   return h('dl', { class: 'tiles' }, items.filter(([, v]) => v).map(([label, value]) => h('div', {}, h('dt', {}, label), h('dd', {}, value))));

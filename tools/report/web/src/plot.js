@@ -15,32 +15,46 @@ const fail = (status, text) => {
   process.exitCode = status;
 };
 
-// `name` may carry a choice: "placement:31", "cdf_ttft:tail"; "list" prints the names. Status 2: no such chart, its stderr
-// lists them; 3: the result has no data for it.
+const HEAD = 34;  // pixels for the title
+
+// Room for the title above what the page draws.
+function lowered(option, title, theme) {
+  const list = (v) => (Array.isArray(v) ? v : v ? [v] : []);
+  const down = (v) => list(v).map((item) => ({ ...item, top: (item.top ?? 0) + HEAD }));
+  return {
+    ...option,
+    backgroundColor: theme.paper,
+    title: [...down(option.title), { text: title, left: 12, top: 8, textStyle: { color: theme.text, fontSize: 15, fontWeight: 600 } }],
+    grid: down(option.grid),
+    legend: option.legend && down(option.legend),
+    series: option.series.map((s) => (s.type === 'sankey' ? { ...s, top: s.top + HEAD } : s)),
+  };
+}
+
+function picture(chart, built, { report, choice, width, dark }) {
+  const theme = dark ? themes.dark : themes.light;
+  const wide = chart.width === 'full' ? width : Math.round(0.62 * width);
+  const canvas = init(null, null, { renderer: 'svg', ssr: true, width: wide, height: built.height + HEAD });
+  const title = [chart.title, report.result.scenario].filter(Boolean).join(' · ');
+  canvas.setOption(lowered(built.option({ theme, picture: true, choice }), title, theme));
+  const svg = canvas.renderToSVGString();
+  canvas.dispose();
+  return svg;
+}
+
+// `name` may carry a choice: "placement:31", "cdf_ttft:tail"; "list" prints the names, "all" every
+// picture as JSON [[name, svg]]. Status 2: no such chart, stderr lists them; 3: the result has no
+// data for it, stderr lists those it has.
 export function draw({ name, report, width = 960, dark = false }) {
+  // ECharts may leave a timer that would keep Node from ending.
+  const done = (text) => process.stdout.write(text, () => process.exit(0));
+  const known = charts.filter((c) => c.build(report));
+  if (name === 'list') return done(known.map((c) => c.name).join('\n'));
+  if (name === 'all') return done(JSON.stringify(known.map((c) => [c.name, picture(c, c.build(report), { report, width, dark })])));
   const [id, choice] = name.split(':');
-  const known = () => charts.filter((c) => c.build(report)).map((c) => c.name).join('\n');
-  if (name === 'list') return process.stdout.write(known());
   const chart = charts.find((c) => c.name === id);
   if (!chart) return fail(2, charts.map((c) => c.name).join('\n'));
   const built = chart.build(report, choice);
-  if (!built) return fail(3, known());
-  const theme = dark ? themes.dark : themes.light;
-  const wide = chart.width === 'full' ? width : Math.round(0.62 * width);
-  const option = built.option({ theme, picture: true, choice });
-  const head = 34;
-  const canvas = init(null, null, { renderer: 'svg', ssr: true, width: wide, height: built.height + head });
-  canvas.setOption({ ...lowered(option, head), backgroundColor: theme.paper });
-  const svg = canvas.renderToSVGString();
-  canvas.dispose();
-  // ECharts may leave a timer that would keep Node from ending.
-  return process.stdout.write(svg, () => process.exit(0));
-
-  // Room for the title above what the page draws.
-  function lowered(o, by) {
-    const list = (v) => (Array.isArray(v) ? v : v ? [v] : []);
-    const down = (v) => list(v).map((item) => ({ ...item, top: (item.top ?? 0) + by }));
-    const titles = [...down(o.title), { text: `${chart.title}${report.result.scenario ? ` · ${report.result.scenario}` : ''}`, left: 12, top: 8, textStyle: { color: theme.text, fontSize: 15, fontWeight: 600 } }];
-    return { ...o, title: titles, grid: down(o.grid), legend: o.legend && down(o.legend), series: o.series.map((s) => (s.type === 'sankey' ? { ...s, top: s.top + by } : s)) };
-  }
+  if (!built) return fail(3, known.map((c) => c.name).join('\n'));
+  return done(picture(chart, built, { report, choice, width, dark }));
 }
