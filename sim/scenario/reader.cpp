@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <system_error>
+
 #include "sim/base/spelling.hpp"
 #include "sim/scenario/fields.hpp"
 #include "sim/scenario/presets.hpp"
@@ -71,9 +73,22 @@ class Reader {
         diagnostics_.error(place_of(node.value), fmt::format("{} {}", path, problem->message),
                            problem->expected, problem->hint);
       } else {
-        field.store(owner, std::get<Value>(checked));
+        field.store(owner, found_beside(field, std::get<Value>(checked)));
       }
     }
+  }
+
+  // A file's path as it can be opened from here: beside the scenario if it is there, else as
+  // given (on the command line, or in a resolved.toml, it is relative to the current folder).
+  [[nodiscard]] Value found_beside(const Field& field, const Value& value) const {
+    const auto* scalar = std::get_if<Scalar>(&value);
+    const auto* text = scalar != nullptr ? std::get_if<std::string>(scalar) : nullptr;
+    if (!field.names_file || text == nullptr || text->empty() || !field.names_file(*text)) {
+      return value;
+    }
+    std::error_code problem;
+    const fs::path beside = (beside_ / *text).lexically_normal();
+    return fs::exists(beside, problem) ? Scalar(beside.string()) : *scalar;
   }
 
   void read_list(const Field& field, void* owner, Node& node, const std::string& path) {

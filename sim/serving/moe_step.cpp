@@ -8,7 +8,7 @@
 namespace moesim {
 
 MoeStep::MoeStep(Router& router, const std::string& dispatch, ExpertCurve curve)
-    : router_(router), dispatch_name_(dispatch), curve_(std::move(curve)) {
+    : router_(router), dispatch_name_(dispatch), curve_(std::move(curve)), watch_(router) {
   const RouterShape& shape = router.shape();
   const auto layers = static_cast<std::size_t>(shape.layers);
   totals_.tokens.resize(shape.cells());
@@ -31,10 +31,11 @@ void MoeStep::use(Placement placement) {
   reach_epoch_ = -1;
 }
 
-void MoeStep::draw(int tokens, std::span<const double> share) {
-  router_.counts({.tokens = tokens, .share = share}, counts_);
+void MoeStep::draw(const StepMix& mix, Seconds now) {
+  router_.counts(mix, counts_);
+  watch_.step(now, mix, counts_);
   const auto experts = static_cast<std::size_t>(router_.shape().experts);
-  const std::int64_t expected = static_cast<std::int64_t>(tokens) * router_.shape().top_k;
+  const std::int64_t expected = static_cast<std::int64_t>(mix.tokens) * router_.shape().top_k;
   for (std::size_t first = 0; first < counts_.size(); first += experts) {
     std::int64_t routed = 0;
     for (std::size_t i = first; i < first + experts; ++i) {

@@ -13,6 +13,7 @@
 #include "sim/placement/placement.hpp"
 #include "sim/placement/reach.hpp"
 #include "sim/router/router.hpp"
+#include "sim/router/router_watch.hpp"
 
 namespace moesim {
 
@@ -52,8 +53,8 @@ class MoeStep {
   void use(Placement placement);
   [[nodiscard]] const Placement& placement() const { return placement_; }
 
-  // Draws the step's counts: `tokens` in all, `share` of each domain.
-  void draw(int tokens, std::span<const double> share);
+  // Draws the counts of the step that begins now.
+  void draw(const StepMix& mix, Seconds now);
 
   // Expert times of `layer` for a part of the drawn step (1, or 1/2 for a micro-batch).
   // `slowdown` [ranks] or empty: a straggler's factor on its time.
@@ -64,6 +65,8 @@ class MoeStep {
 
   void account(int layer, const MoeLayerTime& time);
   [[nodiscard]] const ExpertTotals& totals() const { return totals_; }
+  [[nodiscard]] const RouterWatch& watch() const { return watch_; }
+  [[nodiscard]] const Router& router() const { return router_; }
   [[nodiscard]] const ExpertCounts& counts() const { return counts_; }
   [[nodiscard]] const CurveOrigin& curve_origin() const { return curve_.origin(); }
   [[nodiscard]] double nodes_per_token() const;
@@ -84,6 +87,7 @@ class MoeStep {
   DispatchDemand demand_;
   std::vector<std::vector<std::uint16_t>> samples_;  // [layers] what reach_ views
   ExpertTotals totals_;
+  RouterWatch watch_;
 };
 
 }  // namespace moesim

@@ -73,6 +73,8 @@ class Simulation {
   [[nodiscard]] const Timeline& timeline() const { return *timeline_; }
   [[nodiscard]] const LinkLedger& ledger() const { return *ledger_; }
   [[nodiscard]] const LayerCosts& costs() const { return *layer_costs_; }
+  // Of the tenants, distinct, as the routers number them.
+  [[nodiscard]] const std::vector<std::string>& domains() const { return domains_; }
   [[nodiscard]] int instances() const { return static_cast<int>(instances_.size()); }
   [[nodiscard]] const Instance& instance(int i) const {
     return *instances_[static_cast<std::size_t>(i)];

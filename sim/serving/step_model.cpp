@@ -214,11 +214,13 @@ StepReport StepModel::evaluate(std::span<const AttentionRank> ranks,
   report.tokens = static_cast<int>(tokens_);
   double sampled = 0;
   int sequences = 0;
+  int requests = 0;
   double prompt_tokens = 0;  // of the rank with most
   for (const AttentionRank& rank : ranks) {
     prompt_tokens = std::max<double>(prompt_tokens, rank.batch().prefill_tokens());
     sampled = std::max(sampled, static_cast<double>(rank.batch().sampled()));
     sequences += rank.batch().sampled();
+    requests += rank.batch().decodes + static_cast<int>(rank.batch().chunks.size());
   }
   report.time[Cause::dense] = slowest([&](double tokens) {
                                 return costs_.ends(tokens, std::min(tokens, sampled));
@@ -230,7 +232,7 @@ StepReport StepModel::evaluate(std::span<const AttentionRank> ranks,
                 static_cast<double>(model_.layers) * costs_.layer_overhead();
   report.time[Cause::host] = host.value;
   if (moe_ != nullptr) {
-    moe_->draw(report.tokens, share);
+    moe_->draw({.tokens = report.tokens, .share = share, .requests = requests}, now);
     add_moe_layers(report, ledger, now);
   } else {
     for (const std::uint8_t kind : costs_.kind_of_layer()) add_dense_layer(kind, report.time);

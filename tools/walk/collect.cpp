@@ -260,6 +260,7 @@ Result collect_result(const Scenario& scenario, const Cluster& cluster, const Co
   result.steps = all_steps(simulation);
   result.summary = summarize(simulation.recorder(), scenario.slo);
   collect_layers(simulation, result);
+  collect_router(scenario, simulation, result);
   collect_gpus(cluster, simulation, result);
   collect_links(cluster, simulation, result);
   collect_memory(simulation, result);
