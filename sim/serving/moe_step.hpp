@@ -62,7 +62,8 @@ class MoeStep {
   // the caller's to fill. Not for placements on a single rank.
   DispatchDemand& demand(int layer);
 
-  void account(int layer, const MoeLayerTime& time);
+  // `part` as in layer(): the step takes 1 / part times as long.
+  void account(int layer, const MoeLayerTime& time, double part);
   [[nodiscard]] const ExpertTotals& totals() const { return totals_; }
   [[nodiscard]] const ExpertCounts& counts() const { return counts_; }
   [[nodiscard]] const CurveOrigin& curve_origin() const { return curve_.origin(); }
