@@ -132,7 +132,10 @@ void Cluster::set_scale(LinkId id, double scale) {
   double& old = scale_[id.index()];
   changed_ += (scale != 1) - (old != 1);
   down_ += (scale == 0) - (old == 0);
-  if ((scale == 0) != (old == 0)) shortest_->forget();
+  if ((scale == 0) != (old == 0)) {
+    ++reroutes_;
+    shortest_->forget();
+  }
   old = scale;
 }
 

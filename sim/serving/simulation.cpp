@@ -87,12 +87,14 @@ void Simulation::build_experts(int id) {
 std::unique_ptr<StepModel> Simulation::build_step_model(int id) {
   const auto i = static_cast<std::size_t>(id);
   const bool dense = deployment_.model.experts == 0;
-  std::vector<GpuId> rank;
-  for (int g = 0; g < parallel_.tp; ++g) rank.emplace_back(id * parallel_.gpus + g);
+  std::vector<GpuId> group;
+  for (int g = 0; g < parallel_.gpus; ++g) group.emplace_back(id * parallel_.gpus + g);
+  std::vector<GpuId> rank(group.begin(), group.begin() + parallel_.tp);
   return std::make_unique<StepModel>(deployment_.model, parallel_, deployment_.serving,
                                      *layer_costs_, dense ? nullptr : moe_[i].get(),
                                      dense ? nullptr : networks_[i].get(),
-                                     RankGroup(deployment_.cluster, std::move(rank)));
+                                     RankGroup(deployment_.cluster, std::move(rank)),
+                                     RankGroup(deployment_.cluster, std::move(group)));
 }
 
 std::vector<AttentionRank> Simulation::build_ranks(int id) const {
@@ -151,6 +153,18 @@ void Simulation::arrive(const Request& request) {
   const Seconds now = machine_.now();
   recorder_->arrived(request.id, now, request.tenant, request.input_tokens,
                      request.output_tokens);
+  // A host time of the user's own replaces all that the profile says of the host.
+  const bool own = deployment_.serving.step_overhead.value >= 0;
+  const Seconds delay = own ? Seconds{0} : layer_costs_->request_overhead();
+  if (delay.value > 0) {
+    machine_.after(delay, [this, request] { submit(request); });
+  } else {
+    submit(request);
+  }
+}
+
+void Simulation::submit(const Request& request) {
+  const Seconds now = machine_.now();
   std::vector<Candidate> candidates;
   for (const auto& instance : instances_) candidates.push_back(instance->candidate());
   const int domain = domain_of_tenant_[static_cast<std::size_t>(request.tenant)];

@@ -98,6 +98,7 @@ class Simulation {
   std::vector<AttentionRank> build_ranks(int id) const;
   InstanceHooks hooks_for(int id);
   void arrive(const Request& request);
+  void submit(const Request& request);  // to an instance, when the server has read it
   void await_next();
   void request_done(Seconds now);
   void note_queues(Seconds now);

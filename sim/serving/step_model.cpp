@@ -7,7 +7,7 @@ namespace moesim {
 
 StepModel::StepModel(const ModelShape& model, const Parallelism& parallel,
                      const ServingOptions& options, const LayerCosts& costs, MoeStep* moe,
-                     MoeNetwork* network, RankGroup rank)
+                     MoeNetwork* network, RankGroup rank, RankGroup group)
     : model_(model),
       parallel_(parallel),
       options_(options),
@@ -15,6 +15,7 @@ StepModel::StepModel(const ModelShape& model, const Parallelism& parallel,
       moe_(moe),
       network_(network),
       rank_(std::move(rank)),
+      group_(std::move(group)),
       collectives_(rank_.cluster().gpu(GpuId{0}).name),
       phases_(model.layers) {
   const auto gpus = static_cast<std::size_t>(parallel.gpus);
@@ -52,6 +53,19 @@ Seconds StepModel::all_reduce(double tokens) const {
   if (parallel_.tp <= 1 || tokens == 0) return Seconds{0};
   return collectives_.time(GroupOp::all_reduce, rank_, Bytes{2.0 * tokens * model_.hidden})
       .time;
+}
+
+// Without a dispatch every GPU computes its part of every token. One attention rank has them
+// all and adds the parts up; several gather each other's tokens first (padded to the longest)
+// and scatter the sums.
+void StepModel::exchange_whole(MoeLayerTime& time) const {
+  if (parallel_.dp == 1) {
+    time.combine = all_reduce(most_tokens_);
+    return;
+  }
+  const Bytes rows{2.0 * most_tokens_ * parallel_.dp * model_.hidden};
+  time.dispatch = collectives_.time(GroupOp::all_gather, group_, rows).time;
+  time.combine = collectives_.time(GroupOp::reduce_scatter, group_, rows).time;
 }
 
 void StepModel::measure_ranks(std::span<const AttentionRank> ranks) {
@@ -111,7 +125,7 @@ MoeLayerTime StepModel::moe_layer(int layer, LinkLedger& ledger, Seconds now, Li
     time.combine = exchange.combine;
     busiest = exchange.busiest;
   } else {
-    time.combine = all_reduce(most_tokens_);
+    exchange_whole(time);
   }
   moe_->account(layer, time, part_);
   return time;
@@ -210,16 +224,20 @@ StepReport StepModel::evaluate(std::span<const AttentionRank> ranks,
   report.tokens = static_cast<int>(tokens_);
   double sampled = 0;
   int sequences = 0;
+  double prompt_tokens = 0;  // of the rank with most
   for (const AttentionRank& rank : ranks) {
+    prompt_tokens = std::max<double>(prompt_tokens, rank.batch().prefill_tokens());
     sampled = std::max(sampled, static_cast<double>(rank.batch().sampled()));
     sequences += rank.batch().sampled();
   }
   report.time[Cause::dense] = slowest([&](double tokens) {
                                 return costs_.ends(tokens, std::min(tokens, sampled));
                               }).value;
-  const Seconds host = options_.step_overhead.value >= 0
-                           ? options_.step_overhead
-                           : costs_.host_overhead(static_cast<double>(sequences)).time;
+  const Seconds host =
+      options_.step_overhead.value >= 0
+          ? options_.step_overhead
+          : costs_.host_overhead(static_cast<double>(sequences), prompt_tokens) +
+                static_cast<double>(model_.layers) * costs_.layer_overhead();
   report.time[Cause::host] = host.value;
   report.prefill = prefill_;
   phases_.begin(report.time);

@@ -44,10 +44,11 @@ struct StepReport {
 class StepModel {
  public:
   // All references outlive this. `moe` and `network` are null for a dense model; `network` is
-  // null too where every GPU has all tokens. `rank` holds
-  // the GPUs of the first attention rank.
+  // null too where every GPU has all tokens, or gathers them all. `rank` holds the GPUs of the
+  // first attention rank, `group` those of the instance.
   StepModel(const ModelShape& model, const Parallelism& parallel, const ServingOptions& options,
-            const LayerCosts& costs, MoeStep* moe, MoeNetwork* network, RankGroup rank);
+            const LayerCosts& costs, MoeStep* moe, MoeNetwork* network, RankGroup rank,
+            RankGroup group);
 
   StepReport evaluate(std::span<const AttentionRank> ranks, std::span<const double> share,
                       LinkLedger& ledger, Seconds now);
@@ -80,6 +81,7 @@ class StepModel {
   void add_moe_layer(const LayerParts& parts, CauseSeconds& time) const;
   void account_busy(std::span<const AttentionRank> ranks);
   [[nodiscard]] Seconds all_reduce(double tokens) const;
+  void exchange_whole(MoeLayerTime& time) const;
   // The slowest rank's time; `time_of` takes the rank's batch tokens.
   template <class TimeOf>
   [[nodiscard]] Seconds slowest(TimeOf time_of) const;
@@ -90,7 +92,8 @@ class StepModel {
   const LayerCosts& costs_;
   MoeStep* moe_;
   MoeNetwork* network_;
-  RankGroup rank_;  // the GPUs of one attention rank
+  RankGroup rank_;   // the GPUs of one attention rank
+  RankGroup group_;  // the GPUs of the instance
   GroupCollectives collectives_;
   PhaseTotals phases_;
   std::vector<double> slowdown_;        // [gpus] or empty
