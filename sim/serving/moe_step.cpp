@@ -59,8 +59,8 @@ MoeLayerTime MoeStep::layer(int layer, double part, std::span<const double> slow
   for (std::size_t r = 0; r < ranks; ++r) {
     Seconds t = curve_.time({load_.gpu[r], load_.active[r], load_.hottest[r]});
     if (!slowdown.empty()) t *= slowdown[r];
-    totals_.rank_tokens[r] += load_.gpu[r];
-    totals_.rank_seconds[r] += t.value;
+    totals_.rank_tokens[r] += load_.gpu[r] / part;
+    totals_.rank_seconds[r] += t.value / part;
     time.mean += t;
     time.mean_tokens += load_.gpu[r];
     time.most_tokens = std::max(time.most_tokens, load_.gpu[r]);
@@ -104,14 +104,14 @@ double MoeStep::nodes_per_token() const {
   return sum / layers;
 }
 
-void MoeStep::account(int layer, const MoeLayerTime& time) {
+void MoeStep::account(int layer, const MoeLayerTime& time, double part) {
   const auto l = static_cast<std::size_t>(layer);
-  totals_.layer_mean_tokens[l] += time.mean_tokens;
-  totals_.layer_most_tokens[l] += time.most_tokens;
-  totals_.layer_straggler_s[l] += (time.slowest - time.mean).value;
-  totals_.layer_expert_s[l] += time.slowest.value;
-  totals_.layer_dispatch_s[l] += time.dispatch.value;
-  totals_.layer_combine_s[l] += time.combine.value;
+  totals_.layer_mean_tokens[l] += time.mean_tokens / part;
+  totals_.layer_most_tokens[l] += time.most_tokens / part;
+  totals_.layer_straggler_s[l] += (time.slowest - time.mean).value / part;
+  totals_.layer_expert_s[l] += time.slowest.value / part;
+  totals_.layer_dispatch_s[l] += time.dispatch.value / part;
+  totals_.layer_combine_s[l] += time.combine.value / part;
 }
 
 }  // namespace moesim

@@ -63,7 +63,8 @@ class MoeStep {
   // the caller's to fill. Not for placements on a single rank.
   DispatchDemand& demand(int layer);
 
-  void account(int layer, const MoeLayerTime& time);
+  // `part` as in layer(): the step takes 1 / part times as long.
+  void account(int layer, const MoeLayerTime& time, double part);
   [[nodiscard]] const ExpertTotals& totals() const { return totals_; }
   [[nodiscard]] const RouterWatch& watch() const { return watch_; }
   [[nodiscard]] const Router& router() const { return router_; }

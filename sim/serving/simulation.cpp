@@ -17,7 +17,8 @@ namespace {
 std::vector<Series> timeline_columns() {
   return {{"waiting_requests", SeriesKind::level},  {"running_requests", SeriesKind::level},
           {"input_tokens_per_s", SeriesKind::flow}, {"output_tokens_per_s", SeriesKind::flow},
-          {"step_time_s", SeriesKind::sample},      {"balancedness", SeriesKind::sample}};
+          {"step_time_s", SeriesKind::sample},      {"balancedness", SeriesKind::sample},
+          {"batch_tokens", SeriesKind::sample},     {"kv_used", SeriesKind::sample}};
 }
 
 std::vector<std::string> tenant_names(const RequestSource& source) {
@@ -46,6 +47,7 @@ Simulation::Simulation(const Deployment& deployment, Machine& machine)
   blame_ = std::make_unique<Blame>(parallel_.instances, deployment_.requests);
   timeline_ = std::make_unique<Timeline>(timeline_columns());
   ledger_ = std::make_unique<LinkLedger>(deployment_.cluster.links());
+  usage_ = std::make_unique<UsageHistory>(parallel_, deployment_.cluster.links());
   balance_ = find_entry(balancing_policies(), serving.balancing, "balancing policy").make;
   balance_state_.stream = Stream(deployment_.seed, "balancing");
   build_instances();
@@ -219,11 +221,16 @@ void Simulation::step_ended(int id, const StepReport& report, Seconds begin, Sec
     recorder_->sample(MetricId::combine_time, report.combine);
     recorder_->sample(MetricId::expert_time, report.experts);
   }
+  Instance& instance = *instances_[static_cast<std::size_t>(id)];
+  instance.model().step_ended(report);
+  usage_->step_ended(id, instance.model(), moe(id), *ledger_, begin, end);
   const auto column = [](TimelineColumn c) { return static_cast<int>(c); };
   note_queues(end);
   timeline_->add(column(TimelineColumn::input_tokens), end, report.prompt_tokens);
   timeline_->add(column(TimelineColumn::output_tokens), end, report.output_tokens);
   timeline_->sample(column(TimelineColumn::step_time), end, (end - begin).value);
+  timeline_->sample(column(TimelineColumn::batch_tokens), end, report.tokens);
+  timeline_->sample(column(TimelineColumn::kv_used), end, instance.kv_used(memory_.kv_blocks));
   if (!moe_.empty()) {
     timeline_->sample(column(TimelineColumn::balancedness), end, report.balancedness,
                       report.tokens);

@@ -16,7 +16,8 @@ StepModel::StepModel(const ModelShape& model, const Parallelism& parallel,
       network_(network),
       rank_(std::move(rank)),
       group_(std::move(group)),
-      collectives_(rank_.cluster().gpu(GpuId{0}).name) {
+      collectives_(rank_.cluster().gpu(GpuId{0}).name),
+      phases_(model.layers) {
   const auto gpus = static_cast<std::size_t>(parallel.gpus);
   const auto dp = static_cast<std::size_t>(parallel.dp);
   attention_busy_.resize(gpus);
@@ -101,6 +102,13 @@ void StepModel::add_dense_layer(std::size_t kind, CauseSeconds& time) const {
   time[Cause::dense] += slowest([&](double tokens) { return costs_.dense_ffn(tokens); }).value;
 }
 
+void StepModel::add_dense_layers(CauseSeconds& time) {
+  for (int layer = 0; layer < model_.layers; ++layer) {
+    add_dense_layer(costs_.kind_of_layer()[static_cast<std::size_t>(layer)], time);
+    phases_.layer(layer, time);
+  }
+}
+
 void StepModel::add_attention(std::size_t kind, CauseSeconds& time) const {
   const Seconds wait = attention_[kind] - attention_mean_[kind];
   time[Cause::attention] += (attention_mean_[kind] / part_).value;
@@ -112,14 +120,14 @@ MoeLayerTime StepModel::moe_layer(int layer, LinkLedger& ledger, Seconds now, Li
   if (network_ != nullptr) {
     DispatchDemand& demand = moe_->demand(layer);
     demand.tokens.assign(gpu_tokens_.begin(), gpu_tokens_.end());
-    const ExchangeTime exchange = network_->exchange(demand, prefill_, ledger, now);
+    const ExchangeTime exchange = network_->exchange(demand, prefill_, ledger, now, 1 / part_);
     time.dispatch = exchange.dispatch;
     time.combine = exchange.combine;
     busiest = exchange.busiest;
   } else {
     exchange_whole(time);
   }
-  moe_->account(layer, time);
+  moe_->account(layer, time, part_);
   return time;
 }
 
@@ -161,12 +169,14 @@ void StepModel::add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds n
     const std::size_t kind = costs_.kind_of_layer()[static_cast<std::size_t>(layer)];
     if (!is_moe_layer(model_, layer)) {
       add_dense_layer(kind, report.time);
+      phases_.layer(layer, report.time);
       continue;
     }
     LinkId busiest{-1};
     parts.kind = kind;
     parts.moe = moe_layer(moe_layer_index, ledger, now + Seconds{report.time.sum()}, busiest);
     add_moe_layer(parts, report.time);
+    phases_.layer(layer, report.time);
     report.dispatch += parts.moe.dispatch / part_;
     report.combine += parts.moe.combine / part_;
     report.experts += parts.moe.slowest / part_;
@@ -231,11 +241,14 @@ StepReport StepModel::evaluate(std::span<const AttentionRank> ranks,
           : costs_.host_overhead(static_cast<double>(sequences), prompt_tokens) +
                 static_cast<double>(model_.layers) * costs_.layer_overhead();
   report.time[Cause::host] = host.value;
+  report.prefill = prefill_;
+  phases_.begin(report.time);
   if (moe_ != nullptr) {
     moe_->draw({.tokens = report.tokens, .share = share, .requests = requests}, now);
+    ledger.repeat(1 / part_);
     add_moe_layers(report, ledger, now);
   } else {
-    for (const std::uint8_t kind : costs_.kind_of_layer()) add_dense_layer(kind, report.time);
+    add_dense_layers(report.time);
   }
   account_busy(ranks);
   return report;
