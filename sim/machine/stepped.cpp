@@ -8,9 +8,6 @@ namespace {
 constexpr double kOpen = -1;  // a flow without a rate in this step
 constexpr double kTail =
     0.005;  // of the whole: that little is taken to end with its busiest link
-// Fewer flows than that are a matter of single flows: they get shorter steps.
-constexpr std::size_t kFew = 1024;
-constexpr double kShorter = 0.3;
 
 }  // namespace
 
@@ -19,19 +16,22 @@ Outcome SteppedModel::time(const Traffic& traffic, LinkLedger* ledger, Seconds s
   const Busiest whole = busiest();
   const Seconds at_least = bound();
   Busiest left = whole;
-  const double step = moved_.size() < kFew ? step_ * kShorter : step_;
   double now = 0;
   while (left.seconds > kTail * whole.seconds) {
-    share_out(step * left.seconds);
+    const double seconds = std::min(step_ * left.seconds, longest_step_ * whole.seconds);
+    share_out(seconds);
     advance();
-    now += step * left.seconds;
+    now += seconds;
     left = busiest();
   }
   Outcome out;
   if (!moved_.empty()) {
-    const Seconds transfer{now + left.seconds};
-    out.makespan =
-        traffic.overhead + std::max({links_[left.link].start() + transfer, at_least, longest_});
+    // A link that others held up ends with the flows that came last.
+    const bool held_up = now + left.seconds > whole.seconds * (1 + 1e-3);
+    const LinkTraffic& last = carried_[left.link];
+    const Seconds from = held_up ? last.latest : last.start(links_[left.link].bandwidth);
+    const Seconds end = from + Seconds{now + left.seconds};
+    out.makespan = traffic.overhead + std::max({end, at_least, longest_});
     out.busiest = LinkId{static_cast<int>(whole.link)};
     out.utilization = whole.seconds / out.makespan.value;
   } else {
@@ -40,26 +40,25 @@ Outcome SteppedModel::time(const Traffic& traffic, LinkLedger* ledger, Seconds s
   if (ledger != nullptr) {
     ledger->open(start, start + out.makespan);
     for (const std::uint32_t l : used_) {
-      ledger->add(LinkId{static_cast<int>(l)}, links_[l].bytes);
+      ledger->add(LinkId{static_cast<int>(l)}, carried_[l].bytes);
     }
   }
   return out;
 }
 
-void SteppedModel::LinkState::add(const RankFlow& flow, Seconds way) {
-  soonest = active == 0 ? way : std::min(soonest, way);
+void SteppedModel::LinkTraffic::add(const RankFlow& flow, Seconds way) {
+  soonest = flows == 0 ? way : std::min(soonest, way);
   if (way.value > latest.value * (1 + 1e-9)) {
     latest = way;
     late = 0;
   }
   if (way.value >= latest.value * (1 - 1e-9)) late += flow.work;
-  ++active;
-  left += flow.work;
+  ++flows;
   bytes += flow.bytes;
   work += flow.work;
 }
 
-Seconds SteppedModel::LinkState::start() const {
+Seconds SteppedModel::LinkTraffic::start(double bandwidth) const {
   return std::max(soonest, latest - Bytes{work - late} / BytesPerSecond{bandwidth});
 }
 
@@ -68,6 +67,8 @@ void SteppedModel::gather(const Traffic& traffic) {
   const PairPaths& paths = traffic.ranks->paths();
   hops_ = paths.all_links();
   links_.assign(static_cast<std::size_t>(cluster.links()), {});
+  carried_.assign(links_.size(), {});
+  share_.resize(links_.size());
   flows_.clear();
   used_.clear();
   longest_ = Seconds{0};
@@ -78,14 +79,17 @@ void SteppedModel::gather(const Traffic& traffic) {
     const Seconds latency = paths.latency(pair);
     longest_ = std::max(longest_, latency);
     for (std::uint32_t h = flow.first; h < flow.last; ++h) {
-      if (links_[hops_[h]].active == 0) used_.push_back(hops_[h]);
-      links_[hops_[h]].add(moved, latency);
+      LinkTraffic& link = carried_[hops_[h]];
+      if (link.flows == 0) used_.push_back(hops_[h]);
+      link.add(moved, latency);
     }
     flows_.push_back(flow);
   }
   std::sort(used_.begin(), used_.end());
   for (const std::uint32_t l : used_) {
     links_[l].bandwidth = cluster.bandwidth(LinkId{static_cast<int>(l)}).value;
+    links_[l].left = carried_[l].work;
+    links_[l].active = carried_[l].flows;
   }
 }
 
@@ -103,8 +107,9 @@ SteppedModel::Busiest SteppedModel::busiest() const {
 Seconds SteppedModel::bound() const {
   Seconds last{0};
   for (const std::uint32_t l : used_) {
-    const LinkState& link = links_[l];
-    last = std::max(last, link.start() + Bytes{link.work} / BytesPerSecond{link.bandwidth});
+    const double bandwidth = links_[l].bandwidth;
+    last = std::max(last, carried_[l].start(bandwidth) +
+                              Bytes{carried_[l].work} / BytesPerSecond{bandwidth});
   }
   return last;
 }
@@ -114,7 +119,7 @@ void SteppedModel::share_out(double seconds) {
     LinkState& link = links_[l];
     link.open = link.active;
     link.free = link.bandwidth * seconds;
-    link.share = link.fair_share();
+    share_[l] = link.fair_share();
   }
   open_.resize(flows_.size());
   for (std::uint32_t f = 0; f < open_.size(); ++f) {
@@ -144,7 +149,7 @@ void SteppedModel::give_small_flows() {
       FlowState& flow = flows_[f];
       bool small = true;
       for (std::uint32_t h = flow.first; h < flow.last; ++h) {
-        small &= flow.left <= links_[hops_[h]].share;
+        small &= flow.left <= share_[hops_[h]];
       }
       if (small) {
         give(flow, flow.left);
@@ -154,7 +159,7 @@ void SteppedModel::give_small_flows() {
     }
     open_.resize(kept);
     for (const std::uint32_t l : used_) {
-      links_[l].share = links_[l].fair_share();
+      share_[l] = links_[l].fair_share();
     }
   }
 }
@@ -162,13 +167,13 @@ void SteppedModel::give_small_flows() {
 void SteppedModel::index_open_flows() {
   std::uint32_t end = 0;
   for (const std::uint32_t l : used_) {
-    links_[l].first_flow = links_[l].end_flow = end;
+    carried_[l].first_flow = carried_[l].end_flow = end;
     end += static_cast<std::uint32_t>(links_[l].open);
   }
   on_link_.resize(end);
   for (const std::uint32_t f : open_) {
     for (std::uint32_t h = flows_[f].first; h < flows_[f].last; ++h) {
-      on_link_[links_[hops_[h]].end_flow++] = f;
+      on_link_[carried_[hops_[h]].end_flow++] = f;
     }
   }
 }
@@ -180,15 +185,17 @@ void SteppedModel::fill() {
   };
   heap_.clear();
   for (const std::uint32_t l : used_) {
-    if (links_[l].open > 0) heap_.push_back({links_[l].share, l});
+    if (links_[l].open > 0) heap_.push_back({share_[l], l});
   }
   std::make_heap(heap_.begin(), heap_.end(), later);
   while (!heap_.empty()) {
     std::pop_heap(heap_.begin(), heap_.end(), later);
-    LinkState& link = links_[heap_.back().link];
+    const LinkState& link = links_[heap_.back().link];
+    LinkTraffic& flows = carried_[heap_.back().link];
     double& known = heap_.back().share;
     const bool holds = link.fair_share() <= known * (1 + 1e-12);
-    if (link.open > 0 && holds && !give_open(link, known, true)) give_open(link, known, false);
+    if (link.open > 0 && holds && !give_open(flows, known, true))
+      give_open(flows, known, false);
     if (link.open == 0) {
       heap_.pop_back();
     } else {
@@ -200,7 +207,7 @@ void SteppedModel::fill() {
 
 // Gives the open flows of a link their share, or, where `bounded`, only those that have less
 // left than that all of it. True when any flow was given.
-bool SteppedModel::give_open(LinkState& link, double share, bool bounded) {
+bool SteppedModel::give_open(LinkTraffic& link, double share, bool bounded) {
   std::uint32_t kept = link.first_flow;
   bool any = false;
   for (std::uint32_t i = link.first_flow; i < link.end_flow; ++i) {
