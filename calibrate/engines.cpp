@@ -23,10 +23,10 @@ constexpr std::array<Engine, 3> kEngines{{
       Provenance::imported, 0.17}},
     {"trtllm",
      {Seconds{3e-4}, Seconds{5e-6}, Seconds{10e-6}, Seconds{0}, Seconds{0.208},
-      Provenance::imported, 0.12}},
+      Provenance::imported, 0.31}},
     {"vllm",
      {Seconds{1e-4}, Seconds{2e-6}, Seconds{0}, Seconds{6e-6}, Seconds{0.024},
-      Provenance::imported, 0.12}},
+      Provenance::imported, 0.21}},
 }};
 
 constexpr HostOverhead kAnother{Seconds{3e-4},
