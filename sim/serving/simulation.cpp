@@ -235,6 +235,7 @@ void Simulation::step_ended(int id, const StepReport& report, Seconds begin, Sec
     timeline_->sample(column(TimelineColumn::balancedness), end, report.balancedness,
                       report.tokens);
   }
+  if (observer_) observer_(id, report, begin, end);
   if (watch_ && !watch_(ended_, end)) machine_.stop();
 }
 

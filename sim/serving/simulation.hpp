@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "calibrate/cost_model.hpp"
@@ -65,6 +66,11 @@ class Simulation {
   // Asked after every step; `ended` requests have finished, been shed or failed. False ends the
   // run there; what has finished stays recorded.
   using Watch = std::function<bool(std::int64_t ended, Seconds now)>;
+
+  // Told of every step when it has ended; for timelines. Before run().
+  using StepObserver =
+      std::function<void(int instance, const StepReport& report, Seconds begin, Seconds end)>;
+  void observe_steps(StepObserver observer) { observer_ = std::move(observer); }
 
   // Runs until every request has ended.
   void run(const Watch& watch = {});
@@ -128,6 +134,7 @@ class Simulation {
   Seconds end_{0};
   std::int64_t ended_ = 0;
   Watch watch_;
+  StepObserver observer_;
 };
 
 }  // namespace moesim

@@ -23,7 +23,7 @@ struct Decoded {
 };
 
 // What an independent reader finds in the file.
-Decoded decode(const Trace& trace) {
+Decoded decode(const TraceFile& trace) {
   const auto path = std::filesystem::temp_directory_path() / "moesim_trace_test.pftrace";
   trace.write(path);
   Decoded out;
@@ -55,7 +55,7 @@ bool has_line(const Decoded& decoded, const std::string& line) {
 
 TEST_CASE("a trace's slices nest and their sums are the phases' times") {
   // Per phase: sum of durations; exact by the `seconds` note, to the clock's ns by timestamps.
-  Trace trace;
+  TraceFile trace;
   std::vector<TraceTrack> gpus;
   for (int n = 0; n < 2; ++n) {
     const TraceTrack node = trace.process("node " + std::to_string(n));
@@ -108,7 +108,7 @@ TEST_CASE("a trace's slices nest and their sums are the phases' times") {
 }
 
 TEST_CASE("a trace keeps only what begins in its window") {
-  Trace trace({.from = 1.0_s, .until = 2.0_s});
+  TraceFile trace({.from = 1.0_s, .until = 2.0_s});
   const TraceTrack gpu = trace.thread(trace.process("node 0"), "GPU 0");
   for (int i = 0; i < 40; ++i) {
     trace.slice({gpu, "step", Seconds{0.1 * i}, Seconds{0.1 * (i + 1)}, -1, {}});
@@ -119,7 +119,7 @@ TEST_CASE("a trace keeps only what begins in its window") {
 }
 
 TEST_CASE("a trace never grows past its bound and says how much it left out") {
-  Trace trace({.max_bytes = 20'000});
+  TraceFile trace({.max_bytes = 20'000});
   const TraceTrack gpu = trace.thread(trace.process("node 0"), "GPU 0");
   for (int i = 0; i < 10'000; ++i) {
     trace.slice({gpu, "step", Seconds{1e-3 * i}, Seconds{1e-3 * (i + 1)}, 3, {}});
@@ -130,7 +130,7 @@ TEST_CASE("a trace never grows past its bound and says how much it left out") {
 }
 
 TEST_CASE("slices of one GPU that overlap without nesting break a law") {
-  Trace trace;
+  TraceFile trace;
   const TraceTrack gpu = trace.thread(trace.process("node 0"), "GPU 0");
   trace.slice({gpu, "a", 0.0_s, 2.0_s, -1, {}});
   trace.slice({gpu, "b", 1.0_s, 3.0_s, -1, {}});
@@ -139,7 +139,7 @@ TEST_CASE("slices of one GPU that overlap without nesting break a law") {
 
 TEST_CASE("slices whose ends are sums of doubles join without a gap or an overlap") {
   // .1 + .2 > .3: the inner slice ends a rounding later than the outer one.
-  Trace trace;
+  TraceFile trace;
   const TraceTrack gpu = trace.thread(trace.process("node 0"), "GPU 0");
   trace.slice({gpu, "step", 0.0_s, 0.3_s, -1, {}});
   trace.slice({gpu, "a", 0.0_s, 0.1_s, -1, {}});

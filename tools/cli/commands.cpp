@@ -7,8 +7,20 @@ std::span<const Command> commands() {
       {"run", "simulate one scenario: latencies, utilization, balance",
        "moesim run scenarios/quickstart.toml\n"
        "moesim run scenarios/quickstart.toml --set placement.strategy=linear --seed 2\n"
-       "moesim run my.toml -o runs/my --check-slo --format json",
+       "moesim run my.toml -o runs/my --check-slo --format json\n"
+       "moesim run my.toml --replications 10 -j 4",
        declare_run},
+      {"compare", "one scenario with several values of a key, same random numbers, one table",
+       "moesim compare my.toml --vary placement.strategy=linear,eplb,hypergraph\n"
+       "moesim compare my.toml --vary cluster.nodes=4:12:4 --replications 10 --format markdown",
+       declare_compare},
+      {"sweep", "a grid of runs into one SQLite store; resumable, in parts for job arrays",
+       "moesim sweep my.toml --vary placement.strategy=linear,eplb --vary "
+       "cluster.nodes=4:12:4\n"
+       "moesim sweep my.toml --vary \"traffic.arrivals.rate=10:80:10 req/s\" -o rate.sqlite\n"
+       "moesim sweep my.toml --vary router.skew=0.3:1.5:0.3 --resume --shard 2/8 -o 2.sqlite\n"
+       "moesim report rate.sqlite",
+       declare_sweep},
       {"calibrate", "kernel profiles: measure this GPU, fit, show, import",
        "moesim calibrate -o my-gpu\nmoesim calibrate --quick --model deepseek-v3 -o my-gpu\n"
        "moesim calibrate show h200-sxm/sglang\nmoesim calibrate show --all\n"
@@ -20,10 +32,6 @@ std::span<const Command> commands() {
        "moesim report runs/hot-tenant --plot blame_e2el --format png\n"
        "moesim report runs/hot-tenant --plot list",
        declare_report},
-      {"import", "what real engines recorded: expert loads and tokens, as a router",
-       "moesim import trace load.csv --model deepseek-v3\n"
-       "moesim import trace tokens.jsonl --model deepseek-v3 --fit -o router.toml",
-       declare_import},
       {"topology", "the cluster: links, bisection, hot links, single points of failure",
        "moesim topology scenarios/quickstart.toml\n"
        "moesim topology scenarios/quickstart.toml --format dot | dot -Tsvg > cluster.svg",

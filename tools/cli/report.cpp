@@ -1,13 +1,15 @@
-// moesim report DIR
+// moesim report DIR, moesim report STORE...
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 
+#include "sim/base/diagnostics.hpp"
 #include "sim/base/files.hpp"
 #include "tools/cli/command.hpp"
 #include "tools/cli/terminal.hpp"
+#include "tools/fleet/store_report.hpp"
 #include "tools/report/html.hpp"
 #include "tools/report/plot.hpp"
 
@@ -18,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct ReportArguments {
+  std::vector<std::string> inputs;  // the folder of a run, or the stores of a sweep
   std::string folder;
   std::string plot;
   std::string format = "svg";
@@ -67,11 +70,36 @@ void plot(const ReportText& text, const ReportArguments& arguments) {
   }
 }
 
+// The table on stdout, the page beside the first store.
+int report_sweep(const ReportArguments& arguments) {
+  const fs::path first = arguments.inputs.front();
+  if (!fs::exists(first)) {
+    throw InputError(first.string() + " does not exist",
+                     "the folder of a run, or a store that `moesim sweep` wrote");
+  }
+  if (!arguments.plot.empty()) {
+    throw InputError("--plot draws charts of a run, not of a sweep", "the folder of a run");
+  }
+  const StoreContent store = read_stores({arguments.inputs.begin(), arguments.inputs.end()});
+  if (arguments.out == "-") {
+    print(store_html(store));
+    return kDone;
+  }
+  print(store_table(store));
+  const fs::path page = arguments.out.empty() ? fs::path(first).replace_extension(".html")
+                                              : fs::path(arguments.out);
+  write_file(page, store_html(store));
+  say("Charts are in " + page.string() + "\n");
+  return kDone;
+}
+
 }  // namespace
 
 Action declare_report(CLI::App& app) {
   auto arguments = std::make_shared<ReportArguments>();
-  app.add_option("DIR", arguments->folder, "the folder of a run")->required();
+  app.add_option("DIR", arguments->inputs,
+                 "the folder of a run, or the store of a sweep (several: its shards)")
+      ->required();
   app.add_option("--plot", arguments->plot,
                  "one chart as a picture; `list` names them, `all` draws all; NAME:VIEW "
                  "chooses a view, as cdf_ttft:tail or placement:31");
@@ -85,6 +113,11 @@ Action declare_report(CLI::App& app) {
       ->capture_default_str();
   app.add_flag("--dark", arguments->options.dark, "pictures for a dark page");
   return [arguments] {
+    if (!fs::is_directory(arguments->inputs.front())) return report_sweep(*arguments);
+    if (arguments->inputs.size() > 1) {
+      throw InputError("a report is of one run", "one folder, or the stores of one sweep");
+    }
+    arguments->folder = arguments->inputs.front();
     const ReportText text = read_report(arguments->folder);
     if (!arguments->plot.empty()) {
       plot(text, *arguments);

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "sim/base/errors.hpp"
 #include "sim/base/files.hpp"
@@ -12,8 +13,13 @@
 #include "tools/cli/scenario_arguments.hpp"
 #include "tools/cli/status_line.hpp"
 #include "tools/cli/terminal.hpp"
+#include "tools/cli/walk_job.hpp"
+#include "tools/fleet/jobs.hpp"
+#include "tools/fleet/pool.hpp"
+#include "tools/fleet/result_archive.hpp"
 #include "tools/report/csv_files.hpp"
 #include "tools/report/html.hpp"
+#include "tools/report/result_json.hpp"
 #include "tools/report/table.hpp"
 #include "tools/walk/walk.hpp"
 
@@ -27,8 +33,10 @@ struct RunArguments {
   ScenarioArguments scenario;
   std::string out;
   int replications = 1;
+  int jobs = default_jobs();
   bool check_slo = false;
   std::string format = "table";
+  std::string trace_window;
 };
 
 fs::path result_folder(const RunArguments& arguments, const Scenario& scenario) {
@@ -49,26 +57,83 @@ void prepare_folder(const fs::path& folder, const Scenario& scenario) {
   write_file(folder / "resolved.toml", resolved_toml(scenario));
 }
 
-int run(const RunArguments& arguments) {
-  const Scenario scenario = load_scenario(arguments.scenario);
-  const fs::path folder = result_folder(arguments, scenario);
+// Simulates and writes the whole folder; a run that `progress` ends is partial.
+Result run_into(const fs::path& folder, const Scenario& scenario, const TraceWindow& window,
+                const Progress& progress) {
   Walk walk(scenario, simgrid_engine());
   prepare_folder(folder, scenario);
-  StatusLine status("simulating " + scenario.name);
-  watch_for_interrupts();
-  const bool whole = walk.run([&](double share, Seconds now) {
-    status.show(share, now);
-    return !interrupted();
-  });
-  status.clear();
-  const Result result = walk.result(MOESIM_VERSION);
+  walk.trace_steps(window);
+  walk.run(progress);
+  Result result = walk.result(MOESIM_VERSION);
   const Simulation& simulation = walk.simulation();
   write_results(folder, result, simulation.recorder(), &simulation.blame(),
                 &simulation.timeline());
   write_report(folder, result, walk.series(), resolved_toml(scenario));
+  walk.trace()->write(folder / "trace.pftrace");
+  return result;
+}
+
+Result run_once(const fs::path& folder, const Scenario& scenario, const TraceWindow& window) {
+  StatusLine status("simulating " + scenario.name);
+  watch_for_interrupts();
+  return run_into(folder, scenario, window, [&](double share, Seconds now) {
+    status.show(share, now);
+    return !interrupted();
+  });
+}
+
+// Seeds seed .. seed + N - 1, a process each; the first one writes the folder, to which the
+// pooled result is then added. Interrupted: of those that finished, else of all that began.
+Result run_replications(const fs::path& folder, const Scenario& scenario,
+                        const RunArguments& arguments, const TraceWindow& window) {
+  const int count = arguments.replications;
+  std::vector<std::optional<Result>> ended(static_cast<std::size_t>(count));
+  const Job job = [&](int i, const JobLink& link) {
+    Scenario one = scenario;
+    one.seed += static_cast<std::uint64_t>(i);
+    if (i > 0) return to_bytes(walk_scenario(one, link));
+    return to_bytes(run_into(folder, one, window, progress_of(link)));
+  };
+  StatusLine status("simulating " + scenario.name);
+  watch_for_interrupts();
+  prepare_folder(folder, scenario);
+  int whole = 0;
+  run_jobs(
+      count, arguments.jobs, job,
+      [&](int i, const JobOutcome& outcome) {
+        if (!outcome.done()) outcome.rethrow();
+        ended[static_cast<std::size_t>(i)] = result_from_bytes(outcome.data);
+        whole += ended[static_cast<std::size_t>(i)]->partial ? 0 : 1;
+      },
+      [&](double share) {
+        status.show(share, fmt::format("{} of {} replications", whole, count));
+        return !interrupted();
+      });
+  status.clear();
+  std::vector<Result> runs;
+  for (const auto& result : ended) {
+    if (result && (whole == 0 || !result->partial)) runs.push_back(*result);
+  }
+  if (runs.empty()) throw Interrupted{};  // before the first one began
+  Result pooled = pool_results(runs, scenario.slo);
+  pooled.partial = whole < count;
+  write_file(folder / "result.json", to_json(pooled));
+  write_file(folder / "report.html", report_html(read_report(folder)));
+  return pooled;
+}
+
+int run(const RunArguments& arguments) {
+  const Scenario scenario = load_scenario(arguments.scenario);
+  const fs::path folder = result_folder(arguments, scenario);
+  const TraceWindow window = arguments.trace_window.empty()
+                                 ? TraceWindow{}
+                                 : parse_trace_window(arguments.trace_window);
+  const Result result = arguments.replications > 1
+                            ? run_replications(folder, scenario, arguments, window)
+                            : run_once(folder, scenario, window);
   print(render_as(arguments.format, result, color_of(stdout)));
   say(fmt::format("Results are in {}\n", folder.string()));
-  if (!whole) throw Interrupted{};
+  if (result.partial) throw Interrupted{};
   if (arguments.check_slo && !result.summary.slo_met()) return kSloMissed;
   return kDone;
 }
@@ -81,10 +146,16 @@ Action declare_run(CLI::App& app) {
   app.add_option("-o,--out", arguments->out, "Folder of the results; runs/<name> if not given")
       ->type_name("DIR");
   app.add_option("--replications", arguments->replications,
-                 "Runs with other seeds, for intervals")
+                 "Runs with this seed and the next ones, for intervals")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str()
       ->type_name("N");
+  add_jobs_option(app, arguments->jobs);
+  app.add_option(
+         "--trace-window", arguments->trace_window,
+         "Simulated time that trace.pftrace shows; two seconds after the warm-up if not "
+         "given")
+      ->type_name("FROM:UNTIL");
   app.add_flag("--check-slo", arguments->check_slo, "Exit 3 when an SLO is missed");
   app.add_option("--format", arguments->format, "What stdout gets")
       ->check(CLI::IsMember({"table", "json", "csv", "markdown", "vllm"}))

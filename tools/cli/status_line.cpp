@@ -31,6 +31,11 @@ StatusLine::StatusLine(std::string what)
 StatusLine::~StatusLine() { clear(); }
 
 void StatusLine::show(double share, Seconds simulated) {
+  show(share, fmt::format("{:.0f} % of the requests, {} simulated", 100 * std::min(1.0, share),
+                          to_display(simulated)));
+}
+
+void StatusLine::show(double share, const std::string& text) {
   if (!enabled_) return;
   const auto now = Clock::now();
   const double spent = std::chrono::duration<double>(now - begin_).count();
@@ -38,9 +43,7 @@ void StatusLine::show(double share, Seconds simulated) {
   last_ = now;
   shown_ = true;
   const double left = share > 0 ? spent * (1 - share) / share : 0;
-  say(fmt::format("\r\x1b[K{}: {:.0f} % of the requests, {} simulated, {} left", what_,
-                  100 * std::min(1.0, share), to_display(simulated),
-                  to_display(Seconds{left})));
+  say(fmt::format("\r\x1b[K{}: {}, {} left", what_, text, to_display(Seconds{left})));
 }
 
 void StatusLine::clear() {

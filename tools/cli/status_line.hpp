@@ -15,6 +15,8 @@ class StatusLine {
 
   // Shown from the second second on, five times a second at most.
   void show(double share, Seconds simulated);
+  // The same with what to say between the share and the time left: "12 of 200 runs".
+  void show(double share, const std::string& text);
   void clear();
 
  private:

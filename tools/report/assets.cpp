@@ -12,11 +12,13 @@
 MOESIM_EMBED(moesim_page_js, "page.js")
 MOESIM_EMBED(moesim_page_css, "style.css")
 MOESIM_EMBED(moesim_plot_js, "plot.js")
+MOESIM_EMBED(moesim_sweep_js, "sweep.js")
 
 namespace moesim {
 
 std::string_view page_script() { return {moesim_page_js, moesim_page_js_end}; }
 std::string_view page_style() { return {moesim_page_css, moesim_page_css_end}; }
 std::string_view plot_script() { return {moesim_plot_js, moesim_plot_js_end}; }
+std::string_view sweep_script() { return {moesim_sweep_js, moesim_sweep_js_end}; }
 
 }  // namespace moesim

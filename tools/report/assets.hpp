@@ -9,5 +9,6 @@ namespace moesim {
 std::string_view page_script();
 std::string_view page_style();
 std::string_view plot_script();
+std::string_view sweep_script();
 
 }  // namespace moesim

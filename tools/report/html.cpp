@@ -49,7 +49,8 @@ constexpr std::string_view kPlain =
     "<h1>moesim report</h1>\n<p>This moesim was built without node and npm, so it has no "
     "charts. These are the run's values; <code>moesim report DIR</code> of a complete build "
     "draws them.</p>\n<pre id=\"plain\"></pre>\n<script>document.getElementById('plain')"
-    ".textContent = document.getElementById('data-result').textContent;</script>\n";
+    ".textContent = "
+    "document.querySelector('[type=\"application/json\"]').textContent;</script>\n";
 
 // Throws InputError naming the file and the place in it.
 void check_json(const std::filesystem::path& path, const std::string& text) {
@@ -65,23 +66,28 @@ void check_json(const std::filesystem::path& path, const std::string& text) {
 
 }  // namespace
 
-std::string report_html(const ReportText& text) {
-  const bool plain = page_script().empty();
+std::string page_html(std::string_view script, const std::vector<PageData>& values) {
   std::string out(kHead);
   out += fmt::format("<style>{}</style>\n</head>\n<body>\n", page_style());
-  out += data("result", text.result_json);
-  out += data("series", text.series_json.empty() ? "{}" : text.series_json);
-  out += data("scenario",
-              Json(text.scenario_toml).dump(-1, ' ', false, Json::error_handler_t::replace));
-  if (plain) {
+  for (const PageData& value : values) out += data(value.id, value.json);
+  if (script.empty()) {
     out += kPlain;
   } else {
     out += "<noscript>This report draws its charts with JavaScript.</noscript>\n<script>";
-    out += page_script();
+    out += script;
     out += "</script>\n";
   }
   out += "</body>\n</html>\n";
   return out;
+}
+
+std::string report_html(const ReportText& text) {
+  return page_html(
+      page_script(),
+      {{"result", text.result_json},
+       {"series", text.series_json.empty() ? "{}" : text.series_json},
+       {"scenario",
+        Json(text.scenario_toml).dump(-1, ' ', false, Json::error_handler_t::replace)}});
 }
 
 ReportText read_report(const std::filesystem::path& folder) {

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "tools/report/result.hpp"
 #include "tools/report/series.hpp"
@@ -16,6 +18,16 @@ struct ReportText {
   std::string series_json;    // series.json; "{}" where there is none
   std::string scenario_toml;  // resolved.toml; empty where there is none
 };
+
+// A value that a page's script finds as JSON in the element "data-ID".
+struct PageData {
+  std::string id;
+  std::string json;
+};
+
+// One self-contained file: a bundled script and the values it draws. An empty script: the first
+// value as text.
+std::string page_html(std::string_view script, const std::vector<PageData>& values);
 
 // The page. Text from scenarios and traces stays text: JSON in a script element cannot close
 // it.

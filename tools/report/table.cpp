@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "sim/base/units_text.hpp"
 
@@ -41,8 +42,11 @@ std::string line(std::string_view name, const std::string& text) {
   return fmt::format("{:<12} {}\n", name, text);
 }
 
-std::vector<std::vector<std::string>> metric_rows(const std::vector<MetricSummary>& metrics) {
+// With replications, half the width of the mean's and of the p99's interval follow them.
+std::vector<std::vector<std::string>> metric_rows(const std::vector<MetricSummary>& metrics,
+                                                  int replications) {
   std::vector<std::vector<std::string>> rows{{"", "mean", "p50", "p90", "p99", "max", "n"}};
+  if (replications > 1) rows[0] = {"", "mean", "+-", "p50", "p90", "p99", "+-", "max", "n"};
   for (const MetricSummary& m : metrics) {
     const Metric& about = metric(m.id);
     const auto figure = [&](double value) {
@@ -51,6 +55,12 @@ std::vector<std::vector<std::string>> metric_rows(const std::vector<MetricSummar
     rows.push_back({fmt::format("{} ({})", about.header, about.display_unit), figure(m.mean),
                     figure(m.p50), figure(m.p90), figure(m.p99) + (m.small_sample ? "*" : " "),
                     figure(m.max), grouped(m.count)});
+    if (replications < 2) continue;
+    const auto half = [&](const std::optional<Interval>& interval) {
+      return interval ? figure((interval->high - interval->low) / 2) : std::string("-");
+    };
+    rows.back().insert(rows.back().begin() + 5, half(m.p99_interval));
+    rows.back().insert(rows.back().begin() + 2, half(m.mean_interval));
   }
   return rows;
 }
@@ -199,7 +209,8 @@ std::string render_table(const Result& result, Color color) {
   if (!result.cluster.empty()) title += " on " + printable(result.cluster);
   std::string text = paint(title, Ink::bold, color) + "\n";
   if (result.partial) text += paint("interrupted: what had finished", Ink::bad, color) + "\n";
-  text += "\n" + align(metric_rows(summary.metrics)) + tenant_rows(summary) + "\n";
+  text += "\n" + align(metric_rows(summary.metrics, result.replications)) +
+          tenant_rows(summary) + "\n";
   text += line("Requests", request_line(summary.requests));
   text += line("Throughput", throughput_line(result));
   text += line("Utilization", utilization_line(result.utilization));

@@ -86,9 +86,9 @@ void stamp(pbf_writer& packet, std::int64_t at_ns) {
 
 }  // namespace
 
-Trace::Trace(TraceOptions options) : options_(options) { spent_ = kHeadBytes; }
+TraceFile::TraceFile(TraceOptions options) : options_(options) { spent_ = kHeadBytes; }
 
-bool Trace::spend(std::size_t bytes) {
+bool TraceFile::spend(std::size_t bytes) {
   if (spent_ + bytes > options_.max_bytes) {
     ++dropped_;
     return false;
@@ -97,30 +97,31 @@ bool Trace::spend(std::size_t bytes) {
   return true;
 }
 
-TraceTrack Trace::add(Track track) {
+TraceTrack TraceFile::add(Track track) {
   // Tracks are few and named by the cluster, so they are always kept.
   spent_ += kTrackBytes + 2 * track.name.size() + track.unit.size();
   tracks_.push_back(std::move(track));
   return TraceTrack{static_cast<std::uint32_t>(tracks_.size())};
 }
 
-TraceTrack Trace::process(std::string_view name) {
+TraceTrack TraceFile::process(std::string_view name) {
   return add({Track::Kind::process, 0, std::string(name), ""});
 }
 
-TraceTrack Trace::thread(TraceTrack process, std::string_view name) {
+TraceTrack TraceFile::thread(TraceTrack process, std::string_view name) {
   return add({Track::Kind::thread, process.value, std::string(name), ""});
 }
 
-TraceTrack Trace::counter(TraceTrack process, std::string_view name, std::string_view unit) {
+TraceTrack TraceFile::counter(TraceTrack process, std::string_view name,
+                              std::string_view unit) {
   return add({Track::Kind::counter, process.value, std::string(name), std::string(unit)});
 }
 
-bool Trace::wants(Seconds begin) const {
+bool TraceFile::wants(Seconds begin) const {
   return begin >= options_.from && begin < options_.until;
 }
 
-std::uint32_t Trace::intern(std::string_view name) {
+std::uint32_t TraceFile::intern(std::string_view name) {
   if (const auto known = names_.find(name); known != names_.end()) return known->second;
   spent_ += kNameBytes + name.size();
   const auto iid = static_cast<std::uint32_t>(names_.size() + 1);
@@ -128,7 +129,7 @@ std::uint32_t Trace::intern(std::string_view name) {
   return iid;
 }
 
-void Trace::slice(const TraceSlice& slice) {
+void TraceFile::slice(const TraceSlice& slice) {
   MOESIM_LAW(slice.track.value >= 1 && slice.track.value <= tracks_.size(),
              "a slice lies on a track of this trace");
   MOESIM_LAW(slice.begin.value >= 0 && slice.end >= slice.begin,
@@ -140,7 +141,7 @@ void Trace::slice(const TraceSlice& slice) {
   flows_.insert(flows_.end(), slice.flows.begin(), slice.flows.end());
 }
 
-void Trace::count(TraceTrack counter, Seconds at, double value) {
+void TraceFile::count(TraceTrack counter, Seconds at, double value) {
   if (!wants(at) || !spend(kSampleBytes)) return;
   samples_.push_back({at.value, value, counter.value});
 }
@@ -149,7 +150,7 @@ void Trace::count(TraceTrack counter, Seconds at, double value) {
 // file's order among equal timestamps. Of two equal slices the one reported first is the outer
 // one. Ends that miss their neighbour's by the last nanosecond of a sum of doubles are moved to
 // it.
-std::vector<Trace::Event> Trace::nested_events() const {
+std::vector<TraceFile::Event> TraceFile::nested_events() const {
   struct Span {
     std::int64_t begin, end;
     std::uint32_t slice;
@@ -189,11 +190,11 @@ std::vector<Trace::Event> Trace::nested_events() const {
   return events;
 }
 
-bool Trace::is_instant(std::uint32_t slice) const {
+bool TraceFile::is_instant(std::uint32_t slice) const {
   return slices_[slice].end == slices_[slice].begin;
 }
 
-std::string Trace::bytes() const {
+std::string TraceFile::bytes() const {
   std::string out;
   write_names(out);
   write_tracks(out);
@@ -211,7 +212,7 @@ std::string Trace::bytes() const {
   return out;
 }
 
-void Trace::write_names(std::string& out) const {
+void TraceFile::write_names(std::string& out) const {
   pbf_writer file(out);
   pbf_writer packet(file, field::packet);
   packet.add_uint32(field::sequence, kSequence);
@@ -222,7 +223,7 @@ void Trace::write_names(std::string& out) const {
   intern_entry(data, field::annotation_names, kLayer, "layer");
 }
 
-void Trace::write_tracks(std::string& out) const {
+void TraceFile::write_tracks(std::string& out) const {
   pbf_writer file(out);
   for (std::uint32_t i = 0; i < tracks_.size(); ++i) {
     const Track& track = tracks_[i];
@@ -250,7 +251,7 @@ void Trace::write_tracks(std::string& out) const {
   }
 }
 
-void Trace::write_event(std::string& out, const Event& event) const {
+void TraceFile::write_event(std::string& out, const Event& event) const {
   const Slice& slice = slices_[event.slice];
   pbf_writer file(out);
   pbf_writer packet(file, field::packet);
@@ -275,6 +276,6 @@ void Trace::write_event(std::string& out, const Event& event) const {
   }
 }
 
-void Trace::write(const std::filesystem::path& path) const { write_file(path, bytes()); }
+void TraceFile::write(const std::filesystem::path& path) const { write_file(path, bytes()); }
 
 }  // namespace moesim

@@ -1,7 +1,7 @@
 // trace.pftrace: what every GPU did when, for https://ui.perfetto.dev (it opens the file in the
 // browser and sends it nowhere) or trace_processor.
 //
-//   Trace trace({.from = 60.0_s, .until = 61.0_s});
+//   TraceFile trace({.from = 60.0_s, .until = 61.0_s});
 //   const TraceTrack node = trace.process("node 0");
 //   const TraceTrack gpu = trace.thread(node, "GPU 0");
 //   trace.slice({.track = gpu, .name = "attention", .begin = t, .end = t + d, .layer = 3});
@@ -49,9 +49,9 @@ struct TraceSlice {
   std::span<const std::uint64_t> flows = {};
 };
 
-class Trace {
+class TraceFile {
  public:
-  explicit Trace(TraceOptions options = {});
+  explicit TraceFile(TraceOptions options = {});
 
   TraceTrack process(std::string_view name);
   TraceTrack thread(TraceTrack process, std::string_view name);

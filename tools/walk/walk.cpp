@@ -31,6 +31,14 @@ Walk::Walk(const Scenario& scenario, const MakeMachine& make_machine)
 
 Walk::~Walk() = default;
 
+void Walk::trace_steps(const TraceWindow& window) {
+  trace_ = std::make_unique<StepTrace>(window, *simulation_);
+  simulation_->observe_steps(
+      [this](int instance, const StepReport& report, Seconds begin, Seconds end) {
+        trace_->step(instance, report, begin, end);
+      });
+}
+
 bool Walk::run(const Progress& progress) {
   const double requests = std::max(1, scenario_.requests);
   simulation_->run([&](std::int64_t ended, Seconds now) {

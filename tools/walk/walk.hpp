@@ -16,6 +16,7 @@
 #include "sim/serving/simulation.hpp"
 #include "tools/report/result.hpp"
 #include "tools/report/series.hpp"
+#include "tools/walk/step_trace.hpp"
 
 namespace moesim {
 
@@ -31,6 +32,11 @@ class Walk {
   // Throws InputError where the scenario's parts do not fit together.
   Walk(const Scenario& scenario, const MakeMachine& make_machine);
   ~Walk();
+
+  // Keeps the steps of a window for trace.pftrace. Before run().
+  void trace_steps(const TraceWindow& window);
+  // Null without trace_steps.
+  [[nodiscard]] const StepTrace* trace() const { return trace_.get(); }
 
   // Simulates. False: `progress` ended it early, and the result is partial.
   bool run(const Progress& progress);
@@ -49,6 +55,7 @@ class Walk {
   std::unique_ptr<CostModel> costs_;
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<Simulation> simulation_;
+  std::unique_ptr<StepTrace> trace_;
   bool partial_ = false;
 };
 

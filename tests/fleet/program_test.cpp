@@ -1,0 +1,224 @@
+// run --replications, compare and sweep, as their users run them.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "sim/base/files.hpp"
+#include "tests/cli/program.hpp"
+#include "tools/fleet/store.hpp"
+
+using namespace moesim;
+using namespace moesim::tests;
+namespace fs = std::filesystem;
+
+namespace {
+
+// A run of some milliseconds.
+constexpr const char* kSmall = R"(name = "small"
+requests = 30
+[model]
+preset = "olmoe-1b-7b"
+[cluster]
+preset = "hgx-h200"
+nodes = 1
+[calibration]
+profile = "h200-sxm/sglang"
+[traffic]
+arrivals = { process = "poisson", rate = "50 req/s" }
+input_tokens = { distribution = "fixed", mean = 256 }
+output_tokens = { distribution = "fixed", mean = 16 }
+)";
+
+struct Folder {
+  fs::path path = fs::temp_directory_path() / ("moesim_fleet_test." + std::to_string(getpid()));
+  Folder() {
+    fs::remove_all(path);
+    fs::create_directories(path);
+    write_file(path / "small.toml", kSmall);
+  }
+  ~Folder() { fs::remove_all(path); }
+  [[nodiscard]] std::string file(const char* name) const { return path / name; }
+};
+
+// Started, not waited for; its output is thrown away.
+pid_t start(std::vector<std::string> words) {
+  words.insert(words.begin(), MOESIM_PROGRAM);
+  const pid_t child = fork();
+  if (child != 0) return child;
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  (void)!freopen("/dev/null", "w", stdout);
+  (void)!freopen("/dev/null", "w", stderr);
+  execv(MOESIM_PROGRAM, arguments.data());
+  _exit(127);
+}
+
+int wait_for(pid_t child) {
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace
+
+TEST_CASE("replications are pooled with intervals, and equal on one process and on three") {
+  const Folder folder;
+  const auto run = [&](const char* jobs, const char* out) {
+    const Outcome o = run_program({"run", folder.file("small.toml"), "--replications", "3",
+                                   "-j", jobs, "-o", folder.file(out), "--format", "json"});
+    CAPTURE(o.err);
+    CHECK(o.status == 0);
+    CHECK(read_file(folder.path / out / "result.json") == o.out);
+    return o.out;
+  };
+  const std::string one = run("1", "a");
+  CHECK(one == run("3", "b"));
+  CHECK(says(one, "\"replications\": 3"));
+  CHECK(says(one, "\"method\": \"replications\""));
+  CHECK(says(one, "\"partial\": false"));
+  for (const char* name : {"report.html", "requests.csv", "trace.pftrace", "resolved.toml"}) {
+    CHECK(fs::exists(folder.path / "a" / name));
+  }
+}
+
+TEST_CASE("a replication is the run of its seed") {
+  const Folder folder;
+  const Outcome alone = run_program({"run", folder.file("small.toml"), "--seed", "7", "-o",
+                                     folder.file("a"), "--format", "csv"});
+  const Outcome compared =
+      run_program({"compare", folder.file("small.toml"), "--seed", "7", "--vary", "requests=30",
+                   "--replications", "1", "--format", "csv"});
+  CHECK(compared.status == 0);
+  // ttft,s,COUNT,MEAN,P50,... and ttft_p50,s,30,P50,...
+  const auto cell = [](const std::string& text, const std::string& row, int column) {
+    std::size_t at = text.find("\n" + row + ",");
+    REQUIRE(at != std::string::npos);
+    for (int i = 0; i < column; ++i) at = text.find(',', at) + 1;
+    return text.substr(at, text.find_first_of(",\n", at) - at);
+  };
+  CHECK(cell(alone.out, "ttft", 4) == cell(compared.out, "ttft_p50", 3));
+}
+
+TEST_CASE("a variant against itself under another key is exactly equal: the seeds are common") {
+  const Folder folder;
+  const Outcome o =
+      run_program({"compare", folder.file("small.toml"), "--vary", "slo.ttft_p99=1 s,2 s",
+                   "--replications", "3", "--format", "markdown"});
+  CAPTURE(o.out, o.err);
+  CHECK(o.status == 0);
+  CHECK(says(o.out, "2 s against 1 s: no real difference in 3 replications"));
+}
+
+TEST_CASE("a sweep is refused over an old store, and a wrong key before any run") {
+  const Folder folder;
+  const std::string file = folder.file("small.toml");
+  const std::string store = folder.file("s.sqlite");
+  CHECK(run_program({"sweep", file, "--vary", "seed=1,2", "-o", store}).status == 0);
+  const Outcome again = run_program({"sweep", file, "--vary", "seed=1,2", "-o", store});
+  CHECK(again.status == 2);
+  CHECK(says(again.err, "--resume"));
+  const Outcome wrong =
+      run_program({"sweep", file, "--vary", "sede=1,2", "-o", folder.file("t.sqlite")});
+  CHECK(wrong.status == 2);
+  CHECK(says(wrong.err, "did you mean 'seed'?"));
+  CHECK_FALSE(fs::exists(folder.file("t.sqlite")));
+  CHECK(run_program({"sweep", file, "--vary", "seed=1", "--shard", "3/2"}).status == 2);
+  CHECK(run_program({"report", file}).status == 2);
+}
+
+TEST_CASE("a failed run is recorded with its error and does not stop the sweep") {
+  const Folder folder;
+  const std::string store = folder.file("s.sqlite");
+  const Outcome o = run_program(
+      {"sweep", folder.file("small.toml"), "--vary", "serving.tp=1,3,2", "-o", store});
+  CAPTURE(o.err);
+  CHECK(o.status == 0);
+  const StoreContent content = SweepStore::read(store);
+  REQUIRE(content.runs.size() == 3);
+  CHECK(content.runs[0].done);
+  CHECK_FALSE(content.runs[1].done);
+  CHECK_FALSE(content.runs[1].error.empty());
+  CHECK(content.runs[2].done);
+  const Outcome report = run_program({"report", store});
+  CHECK(report.status == 0);
+  CHECK(says(report.out, "serving.tp"));
+  CHECK(says(report.out, content.runs[1].error));
+  CHECK(says(read_file(folder.file("s.html")), "data-sweep"));
+}
+
+TEST_CASE("shards together are the whole sweep") {
+  const Folder folder;
+  const auto sweep = [&](const char* shard, const char* out) {
+    CHECK(run_program({"sweep", folder.file("small.toml"), "--vary", "seed=1:5:1", "--shard",
+                       shard, "-o", folder.file(out)})
+              .status == 0);
+  };
+  sweep("1/1", "all");
+  sweep("1/2", "1");
+  sweep("2/2", "2");
+  CHECK(SweepStore::read(folder.file("2")).runs.size() == 2);
+  CHECK(read_stores({folder.path / "1", folder.path / "2"}).runs ==
+        SweepStore::read(folder.file("all")).runs);
+}
+
+// The bar: 200 runs killed at random and resumed give the same store as an uninterrupted one.
+TEST_CASE("a sweep of 200 runs that is killed again and again ends with the same store") {
+  const Folder folder;
+  const std::vector<std::string> words{"sweep",  folder.file("small.toml"),
+                                       "--set",  "requests=5",
+                                       "--vary", "seed=1:50:1",
+                                       "--vary", "placement.strategy=linear,eplb",
+                                       "--vary", "serving.tp=1,3"};  // 3 fails: also recorded
+  auto whole = words;
+  whole.insert(whole.end(), {"-o", folder.file("whole")});
+  REQUIRE(wait_for(start(whole)) == 0);
+  auto broken = words;
+  broken.insert(broken.end(), {"-o", folder.file("broken"), "--resume"});
+  int kills = 0;
+  for (unsigned pause = 150'000;; pause = pause * 5 / 4) {
+    const pid_t child = start(broken);
+    usleep(pause + 7919U * static_cast<unsigned>(kills) % 100'000U);
+    kill(child, SIGKILL);
+    if (wait_for(child) == 0) break;  // it had ended before
+    ++kills;
+  }
+  CAPTURE(kills);
+  CHECK(kills > 3);
+  const auto expected = SweepStore::read(folder.file("whole")).runs;
+  const auto actual = SweepStore::read(folder.file("broken")).runs;
+  REQUIRE(expected.size() == 200);
+  REQUIRE(actual.size() == 200);
+  for (std::size_t i = 0; i < 200; ++i) {
+    CAPTURE(i);
+    CHECK(actual[i].hash == expected[i].hash);
+    CHECK(actual[i].done == expected[i].done);
+    CHECK(actual[i].error == expected[i].error);
+    if (expected[i].done) CHECK(actual[i] == expected[i]);  // failed ones have no figures
+  }
+}
+
+TEST_CASE("an interrupted command exits 130 and keeps what had finished") {
+  const Folder folder;
+  const std::vector<std::string> words{
+      "sweep", folder.file("small.toml"), "--vary", "seed=1:2000:1",
+      "-o",    folder.file("s"),          "-j",     "1"};
+  const pid_t child = start(words);
+  while (!fs::exists(folder.file("s"))) usleep(10'000);
+  usleep(500'000);
+  kill(child, SIGTERM);
+  CHECK(wait_for(child) == 130);
+  CHECK(SweepStore::read(folder.file("s")).runs.size() < 2000);
+
+  const pid_t run = start({"run", folder.file("small.toml"), "--replications", "1000", "-j",
+                           "1", "-o", folder.file("r")});
+  while (!fs::exists(folder.file("r") + "/result.json")) usleep(10'000);
+  usleep(100'000);
+  kill(run, SIGINT);
+  CHECK(wait_for(run) == 130);
+  CHECK(says(read_file(folder.file("r") + "/result.json"), "\"partial\": true"));
+}
