@@ -40,6 +40,7 @@ struct BalanceResult {
   double dropped_token_rate = 0;  // tokens that lost at least one expert
   double dead_experts = 0;        // share of experts that got no token
   double lower_bound = 0;         // of max / mean GPU load, over all placements
+  double gap = 0;                 // 1 / balancedness against it, - 1
 };
 
 // Bytes on the fullest GPU.
