@@ -7,8 +7,13 @@
 
 namespace moesim {
 
-MoeStep::MoeStep(Router& router, const std::string& dispatch, ExpertCurve curve)
-    : router_(router), dispatch_name_(dispatch), curve_(std::move(curve)), watch_(router) {
+MoeStep::MoeStep(Router& router, const std::string& dispatch, ExpertCurve curve,
+                 std::vector<double> speed)
+    : router_(router),
+      dispatch_name_(dispatch),
+      curve_(std::move(curve)),
+      speed_(std::move(speed)),
+      watch_(router) {
   const RouterShape& shape = router.shape();
   const auto layers = static_cast<std::size_t>(shape.layers);
   totals_.tokens.resize(shape.cells());
@@ -26,7 +31,7 @@ void MoeStep::use(Placement placement) {
   const auto ranks = static_cast<std::size_t>(placement_.gpus);
   totals_.rank_tokens.resize(ranks);
   totals_.rank_seconds.resize(ranks);
-  dispatch_ = make_dispatch(dispatch_name_, placement_);
+  dispatch_ = make_dispatch(dispatch_name_, placement_, {.gpu_speed = speed_});
   reach_.reset();
   reach_epoch_ = -1;
 }
@@ -58,6 +63,7 @@ MoeLayerTime MoeStep::layer(int layer, double part, std::span<const double> slow
   const std::size_t ranks = load_.gpu.size();
   for (std::size_t r = 0; r < ranks; ++r) {
     Seconds t = curve_.time({load_.gpu[r], load_.active[r], load_.hottest[r]});
+    if (!speed_.empty()) t /= speed_[r];
     if (!slowdown.empty()) t *= slowdown[r];
     totals_.rank_tokens[r] += load_.gpu[r] / part;
     totals_.rank_seconds[r] += t.value / part;

@@ -46,8 +46,10 @@ struct ExpertTotals {
 
 class MoeStep {
  public:
-  // `ranks` hold the experts; `curve` prices one rank's layer. The router outlives this.
-  MoeStep(Router& router, const std::string& dispatch, ExpertCurve curve);
+  // `curve` prices one rank's layer; `speed` [ranks] divides its time, relative to the GPU the
+  // curve is of (empty: all are that GPU). The router outlives this.
+  MoeStep(Router& router, const std::string& dispatch, ExpertCurve curve,
+          std::vector<double> speed = {});
 
   // The placement in force from now on.
   void use(Placement placement);
@@ -78,6 +80,7 @@ class MoeStep {
   Router& router_;
   std::string dispatch_name_;
   ExpertCurve curve_;
+  std::vector<double> speed_;
   Placement placement_;
   std::unique_ptr<DispatchPolicy> dispatch_;
   std::unique_ptr<Reach> reach_;

@@ -76,11 +76,12 @@ void Simulation::build_experts(int id) {
                                                                   model, deployment_.serving,
                                                                   slots / parallel_.ep)
                                    : nullptr);
+  const std::vector<double> speed = expert_speeds(deployment_.cluster, ranks);
   const int nodes = sends_tokens ? networks_.back()->ranks().domains() : 1;
   auto moe = std::make_unique<MoeStep>(*routers_.back(), deployment_.placement.dispatch,
-                                       layer_costs_->experts(slots / parallel_.ep));
-  moe->use(
-      first_placement(*routers_.back(), deployment_.placement, slots, nodes, parallel_.ep));
+                                       layer_costs_->experts(slots / parallel_.ep), speed);
+  moe->use(first_placement(*routers_.back(), deployment_.placement, slots, nodes, parallel_.ep,
+                           speed));
   moe_.push_back(std::move(moe));
 }
 

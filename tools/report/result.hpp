@@ -40,6 +40,7 @@ struct BalanceResult {
   double dropped_token_rate = 0;  // tokens that lost at least one expert
   double dead_experts = 0;        // share of experts that got no token
   double lower_bound = 0;         // of max / mean GPU load, over all placements
+  double gap = 0;                 // 1 / balancedness against it, - 1
   double balance_loss = 1;        // auxiliary loss N sum f P (2101.03961, eq. 4); 1 when even
   double active_experts = 1;      // share of a layer's experts with a token, mean over steps
   double router_mass_lost = 0;  // choices displaced by balance pressure and dropout, or dropped

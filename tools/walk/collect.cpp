@@ -106,6 +106,9 @@ void collect_layers(const Simulation& simulation, Result& result) {
   result.balance.router_entropy = entropy / n;
   result.balance.dead_experts = dead / n / static_cast<double>(experts);
   result.balance.lower_bound = bound / n;
+  if (result.balance.balancedness > 0 && bound > 0) {
+    result.balance.gap = 1 / (result.balance.balancedness * result.balance.lower_bound) - 1;
+  }
 }
 
 void collect_gpus(const Cluster& cluster, const Simulation& simulation, Result& result) {
