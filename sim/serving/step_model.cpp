@@ -223,13 +223,13 @@ StepReport StepModel::evaluate(std::span<const AttentionRank> ranks,
   measure_ranks(ranks);
   report.tokens = static_cast<int>(tokens_);
   double sampled = 0;
-  int sequences = 0;
+  int sequences = 0;  // every rank has a scheduler of its own: the busiest counts
   int requests = 0;
   double prompt_tokens = 0;  // of the rank with most
   for (const AttentionRank& rank : ranks) {
     prompt_tokens = std::max<double>(prompt_tokens, rank.batch().prefill_tokens());
     sampled = std::max(sampled, static_cast<double>(rank.batch().sampled()));
-    sequences += rank.batch().sampled();
+    sequences = std::max(sequences, rank.batch().sampled());
     requests += rank.batch().decodes + static_cast<int>(rank.batch().chunks.size());
   }
   report.time[Cause::dense] = slowest([&](double tokens) {
