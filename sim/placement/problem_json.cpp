@@ -169,6 +169,7 @@ Json map_rows(const Placement& placement) {
 ProblemFile read_problem(std::string_view text, const std::string& file) {
   JsonInput in(file);
   const Json json = in.parse(text);
+  in.throw_if_faults();
   if (!json.is_object()) {
     in.fault("the problem is not a JSON object", R"({"weights": [[...]], "slots": ...})");
   }
