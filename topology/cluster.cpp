@@ -3,14 +3,15 @@
 #include <algorithm>
 
 #include "topology/check.hpp"
+#include "topology/import.hpp"
 #include "topology/node.hpp"
 #include "topology/shortest_paths.hpp"
 
 namespace moesim {
 
-Cluster::Cluster(const ClusterOptions& options) : options_(options) {
+Cluster::Cluster(const ClusterOptions& options) : options_(imported(options)) {
   if (options_.groups.empty()) {
-    options_.groups.push_back({"", options.gpu, options.node, options.nodes});
+    options_.groups.push_back({"", options_.gpu, options_.node, options_.nodes});
   }
   check_cluster(options_);
   const MakeFabric make = find_entry(fabrics(), options_.fabric, "fabric").make;

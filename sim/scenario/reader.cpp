@@ -8,6 +8,7 @@
 #include "sim/scenario/fields.hpp"
 #include "sim/scenario/presets.hpp"
 #include "sim/scenario/scenario.hpp"
+#include "topology/import.hpp"
 
 namespace moesim {
 
@@ -160,6 +161,20 @@ void add_absent_sections(Node& root) {
   }
 }
 
+// A foreign topology file stands for its cluster from here on: the rest sees nodes and cables.
+void import_cluster(const fs::path& beside, ClusterOptions& cluster, Diagnostics& diagnostics) {
+  if (cluster.fabric != "import") return;
+  const fs::path near = beside / cluster.file;
+  if (!cluster.file.empty() && fs::exists(near)) cluster.file = near.string();
+  try {
+    cluster = imported(cluster);
+  } catch (const InputError& error) {
+    for (const Diagnostic& d : error.diagnostics()) {
+      diagnostics.error(d.place, d.message, d.expected, d.hint);
+    }
+  }
+}
+
 Scenario read_root(Node root, const fs::path& beside, const std::vector<std::string>& overrides,
                    Diagnostics& diagnostics) {
   Scenario scenario;
@@ -174,6 +189,7 @@ Scenario read_root(Node root, const fs::path& beside, const std::vector<std::str
   add_absent_sections(root);
   Reader(beside, diagnostics, scenario.places)
       .read_table(scenario_fields(), &scenario, root, "");
+  if (!diagnostics.has_errors()) import_cluster(beside, scenario.cluster, diagnostics);
   return scenario;
 }
 
