@@ -14,6 +14,7 @@
 #include "tools/cli/terminal.hpp"
 #include "tools/report/csv_files.hpp"
 #include "tools/report/html.hpp"
+#include "tools/report/sparkline.hpp"
 #include "tools/report/table.hpp"
 #include "tools/walk/walk.hpp"
 
@@ -65,8 +66,10 @@ int run(const RunArguments& arguments) {
   const Simulation& simulation = walk.simulation();
   write_results(folder, result, simulation.recorder(), &simulation.blame(),
                 &simulation.timeline());
-  write_report(folder, result, walk.series(), resolved_toml(scenario));
+  const ReportSeries series = walk.series();
+  write_report(folder, result, series, resolved_toml(scenario));
   print(render_as(arguments.format, result, color_of(stdout)));
+  if (arguments.format == "table" && is_terminal(stdout)) print(key_sparklines(series));
   say(fmt::format("Results are in {}\n", folder.string()));
   if (!whole) throw Interrupted{};
   if (arguments.check_slo && !result.summary.slo_met()) return kSloMissed;
