@@ -209,7 +209,7 @@ TEST_CASE(
   config.nope_dim = config.v_dim = 128;
   const AttentionCurve core = costs.attention(config);
   const Table table = Table::read(kTables / "wideep_context_mla.csv.gz");
-  std::vector<double> errors;
+  int rows = 0;
   for (int row = 0; row < table.rows(); ++row) {
     const double tokens = table.number(row, table.column("isl"));
     if (table.text(row, table.column("system")) != "h200_sxm" ||
@@ -226,9 +226,10 @@ TEST_CASE(
     }
     const double measured = table.number(row, table.column("latency")) * 1e-3;
     UNSCOPED_INFO(tokens << " tokens: " << module << " s against " << measured);
-    errors.push_back(std::abs(module / measured - 1));
+    const double error = std::abs(module / measured - 1);
+    // Long prompts are attention; in short ones the module overlaps what is summed here.
+    CHECK(error < (tokens >= 16384 ? 0.10 : 0.25));
+    ++rows;
   }
-  REQUIRE(!errors.empty());
-  std::sort(errors.begin(), errors.end());
-  CHECK(errors[errors.size() / 2] < 0.10);
+  CHECK(rows > 0);
 }
