@@ -28,12 +28,14 @@ StepModel::StepModel(const ModelShape& model, const Parallelism& parallel,
   attention_mean_.resize(costs.kinds());
 }
 
-void StepModel::set_slowdown(std::vector<double> slowdown) {
-  slowdown_ = std::move(slowdown);
-  std::ranges::fill(rank_slowdown_, 1.0);
-  for (std::size_t g = 0; g < slowdown_.size(); ++g) {
+void StepModel::set_slowdown(const std::vector<double>& slowdown) {
+  rank_slowdown_.assign(rank_slowdown_.size(), 1.0);
+  expert_slowdown_.assign(slowdown.empty() ? 0 : static_cast<std::size_t>(parallel_.ep), 1.0);
+  for (std::size_t g = 0; g < slowdown.size(); ++g) {
     double& rank = rank_slowdown_[g / static_cast<std::size_t>(parallel_.tp)];
-    rank = std::max(rank, slowdown_[g]);
+    double& expert = expert_slowdown_[g / static_cast<std::size_t>(parallel_.moe_tp)];
+    rank = std::max(rank, slowdown[g]);
+    expert = std::max(expert, slowdown[g]);
   }
 }
 
@@ -94,7 +96,7 @@ void StepModel::add_attention(std::size_t kind, CauseSeconds& time) const {
 }
 
 MoeLayerTime StepModel::moe_layer(int layer, LinkLedger& ledger, Seconds now, LinkId& busiest) {
-  MoeLayerTime time = moe_->layer(layer, part_, slowdown_);
+  MoeLayerTime time = moe_->layer(layer, part_, expert_slowdown_);
   if (network_ != nullptr) {
     DispatchDemand& demand = moe_->demand(layer);
     demand.tokens.assign(gpu_tokens_.begin(), gpu_tokens_.end());

@@ -50,8 +50,8 @@ class StepModel {
   StepReport evaluate(std::span<const AttentionRank> ranks, std::span<const double> share,
                       LinkLedger& ledger, Seconds now);
 
-  // [gpus of the instance] a straggler's factor on its compute time; 1 is healthy.
-  void set_slowdown(std::vector<double> slowdown);
+  // [gpus of the instance] a straggler's factor on its compute time; empty: all healthy.
+  void set_slowdown(const std::vector<double>& slowdown);
   // [gpus of the instance] seconds of compute since the start; routed experts are MoeStep's.
   [[nodiscard]] const std::vector<double>& attention_seconds() const { return attention_busy_; }
   [[nodiscard]] const std::vector<double>& dense_seconds() const { return dense_busy_; }
@@ -85,10 +85,10 @@ class StepModel {
   MoeNetwork* network_;
   RankGroup rank_;  // the GPUs of one attention rank
   GroupCollectives collectives_;
-  std::vector<double> slowdown_;        // [gpus] or empty
-  std::vector<double> rank_slowdown_;   // [dp]
-  std::vector<double> attention_busy_;  // [gpus]
-  std::vector<double> dense_busy_;      // [gpus]
+  std::vector<double> expert_slowdown_;  // [ep] or empty
+  std::vector<double> rank_slowdown_;    // [dp]
+  std::vector<double> attention_busy_;   // [gpus]
+  std::vector<double> dense_busy_;       // [gpus]
 
   // Of the step in hand.
   double part_ = 1;  // of the step that runs at once: 1/2 for a micro-batch

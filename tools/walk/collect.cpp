@@ -93,7 +93,7 @@ void collect_layers(const Simulation& simulation, Result& result) {
       for (const int slot : slots) {
         const int rank = placement.slot_gpus(expert.layer)[static_cast<std::size_t>(slot)];
         expert.gpus += fmt::format("{}{}", expert.gpus.empty() ? "" : " ",
-                                   rank * simulation.parallel().moe_tp);
+                                   rank * simulation.pool(0).parallel.moe_tp);
       }
       expert.tokens = of_layer[e];
       expert.load =
@@ -109,11 +109,15 @@ void collect_layers(const Simulation& simulation, Result& result) {
 }
 
 void collect_gpus(const Cluster& cluster, const Simulation& simulation, Result& result) {
-  const Parallelism& p = simulation.parallel();
   const double duration = std::max(1e-12, simulation.duration().value);
+  int instance = 0;
   for (int g = 0; g < cluster.gpus(); ++g) {
-    const int instance = g / p.gpus;
-    const auto local = static_cast<std::size_t>(g % p.gpus);
+    while (g >=
+           simulation.first_gpu(instance).value + simulation.pool(instance).parallel.gpus) {
+      ++instance;
+    }
+    const Parallelism& p = simulation.pool(instance).parallel;
+    const auto local = static_cast<std::size_t>(g - simulation.first_gpu(instance).value);
     GpuResult gpu;
     gpu.name = cluster.graph().vertices[cluster.place(GpuId{g}).vertex.index()].name;
     gpu.node = cluster.node_of(GpuId{g}).value;
@@ -135,7 +139,7 @@ void collect_gpus(const Cluster& cluster, const Simulation& simulation, Result& 
     const Seconds working = gpu.attention + gpu.dense + gpu.expert;
     gpu.utilization = working.value / duration;
     gpu.waiting = std::max(Seconds{0}, Seconds{duration} - working - gpu.network - gpu.host);
-    gpu.memory = simulation.memory().usable;
+    gpu.memory = simulation.pool(instance).memory.usable;
     result.utilization.gpu += gpu.utilization / cluster.gpus();
     result.utilization.expert_compute += gpu.expert.value / duration / cluster.gpus();
     result.gpus.push_back(gpu);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -95,6 +96,11 @@ ReportSeries collect_series(const Scenario&, const Cluster&, const Simulation& s
     collect_expert_maps(simulation, series);
   }
   collect_cdfs(simulation.recorder(), series);
+  for (const Incident& i : simulation.incidents()) {
+    const Seconds end = simulation.duration();
+    series.marks.push_back(
+        {i.at, i.until < i.at ? end : std::min(i.until, end), i.kind, i.text});
+  }
   return series;
 }
 
