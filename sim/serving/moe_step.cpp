@@ -31,7 +31,8 @@ void MoeStep::use(Placement placement) {
   reach_epoch_ = -1;
 }
 
-void MoeStep::draw(int tokens, std::span<const double> share) {
+void MoeStep::draw(int tokens, std::span<const double> share, Seconds now) {
+  router_.advance(now);
   router_.counts({.tokens = tokens, .share = share}, counts_);
   const auto experts = static_cast<std::size_t>(router_.shape().experts);
   const std::int64_t expected = static_cast<std::int64_t>(tokens) * router_.shape().top_k;
@@ -43,6 +44,12 @@ void MoeStep::draw(int tokens, std::span<const double> share) {
     }
     MOESIM_LAW(routed == expected, "tokens routed = tokens x top_k");
   }
+  const OverflowTotals step = router_.limit(tokens, counts_);
+  totals_.overflow.routed += step.routed;
+  totals_.overflow.overflowed += step.overflowed;
+  totals_.overflow.dropped += step.dropped;
+  totals_.overflow.rerouted += step.rerouted;
+  totals_.overflow.padded += step.padded;
 }
 
 MoeLayerTime MoeStep::layer(int layer, double part, std::span<const double> slowdown) {

@@ -30,7 +30,8 @@ struct MoeLayerTime {
 
 // What has been seen since the start, for results and rebalancing.
 struct ExpertTotals {
-  std::vector<std::int64_t> tokens;  // [layers * experts]
+  std::vector<std::int64_t> tokens;  // [layers * experts] as routed, before any overflow
+  OverflowTotals overflow;
   std::vector<double> rank_tokens;   // [ranks] all layers
   std::vector<double> rank_seconds;  // [ranks] expert compute
   // [layers] sums over steps of the ranks' mean and highest tokens: their ratio is the
@@ -52,8 +53,10 @@ class MoeStep {
   void use(Placement placement);
   [[nodiscard]] const Placement& placement() const { return placement_; }
 
-  // Draws the step's counts: `tokens` in all, `share` of each domain.
-  void draw(int tokens, std::span<const double> share);
+  // Draws the counts of the step that begins `now`: `tokens` in all, `share` of each domain.
+  // The router drifts and its events happen up to then; what is beyond the experts' capacity
+  // is treated as the router's options say.
+  void draw(int tokens, std::span<const double> share, Seconds now);
 
   // Expert times of `layer` for a part of the drawn step (1, or 1/2 for a micro-batch).
   // `slowdown` [ranks] or empty: a straggler's factor on its time.

@@ -128,6 +128,10 @@ void Simulation::step_ended(int id, const StepReport& report, Seconds begin, Sec
     timeline_->sample(column(TimelineColumn::balancedness), end, report.balancedness,
                       report.tokens);
   }
+  const bool whole = !site(id).healthy;
+  if (!rebalancers_.empty() && whole) {
+    rebalancers_[static_cast<std::size_t>(id)]->step_ended(report);
+  }
   if (watch_ && !watch_(ended_, end)) machine_.stop();
 }
 

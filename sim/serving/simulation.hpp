@@ -25,6 +25,7 @@
 #include "sim/serving/options.hpp"
 #include "sim/serving/parallelism.hpp"
 #include "sim/serving/pools.hpp"
+#include "sim/serving/rebalancer.hpp"
 #include "sim/workload/options.hpp"
 #include "sim/workload/source.hpp"
 #include "topology/cluster.hpp"
@@ -93,6 +94,10 @@ class Simulation {
   [[nodiscard]] const MoeStep* moe(int i) const {
     return moe_.empty() ? nullptr : moe_[static_cast<std::size_t>(i)].get();
   }
+  // Null where the placement stays as it is.
+  [[nodiscard]] const Rebalancer* rebalancer(int i) const {
+    return rebalancers_.empty() ? nullptr : rebalancers_[static_cast<std::size_t>(i)].get();
+  }
   // Null where no tokens are sent to experts.
   [[nodiscard]] const MoeNetwork* network(int i) const {
     return networks_.empty() ? nullptr : networks_[static_cast<std::size_t>(i)].get();
@@ -122,6 +127,7 @@ class Simulation {
   void plan_all_pools();
   void build_instances();
   void build_experts(int id);
+  void build_rebalancer(int id);
   std::unique_ptr<StepModel> build_step_model(int id);
   std::vector<AttentionRank> build_ranks(int id) const;
   InstanceHooks hooks_for(int id);
@@ -176,6 +182,7 @@ class Simulation {
   std::vector<std::unique_ptr<MoeStep>> moe_;
   std::vector<std::unique_ptr<MoeNetwork>> networks_;
   std::vector<std::unique_ptr<Instance>> instances_;
+  std::vector<std::unique_ptr<Rebalancer>> rebalancers_;
   Balance balance_;
   BalanceState balance_state_;
   BalanceState decode_balance_;

@@ -75,7 +75,23 @@ void Simulation::build_instances() {
     instances_.push_back(std::make_unique<Instance>(
         id, machine_, *recorder_, *blame_, *ledger_, build_step_model(id), build_ranks(id),
         pool(id).serving, deployment_.seed, hooks_for(id)));
+    build_rebalancer(id);
   }
+}
+
+void Simulation::build_rebalancer(int id) {
+  const RebalanceOptions& options = deployment_.placement.rebalance;
+  const bool ever = options.every_steps > 0 || options.below_balancedness > 0;
+  if (moe_.empty() || !ever) return;
+  const auto i = static_cast<std::size_t>(id);
+  RebalanceHooks hooks;
+  hooks.halt = [this, i] { instances_[i]->halt(); };
+  hooks.resume = [this, i] { instances_[i]->resume(Cause::rebalancing); };
+  hooks.done = [this](const Incident& incident) { incidents_.push_back(incident); };
+  const int nodes = networks_[i] != nullptr ? networks_[i]->ranks().domains() : 1;
+  rebalancers_.push_back(std::make_unique<Rebalancer>(
+      deployment_.placement, deployment_.model, pool(id).parallel, first_gpu(id), nodes,
+      deployment_.cluster, machine_, *ledger_, *routers_[i], *moe_[i], std::move(hooks)));
 }
 
 void Simulation::build_experts(int id) {

@@ -67,6 +67,7 @@ void Simulation::update_health(int id) {
   if (gone == here.gone) return;
   bool more = false;
   for (std::size_t g = 0; g < gone.size(); ++g) more = more || (gone[g] && !here.gone[g]);
+  if (!rebalancers_.empty()) rebalancers_[i]->cancel();
   here.gone = gone;
   ++here.outages;
   here.recovering = false;

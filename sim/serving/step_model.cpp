@@ -1,9 +1,20 @@
 #include "sim/serving/step_model.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace moesim {
+
+namespace {
+
+std::vector<GpuId> first_gpus(const RankGroup& rank, int count) {
+  std::vector<GpuId> gpus;
+  for (int g = 0; g < count; ++g) gpus.emplace_back(rank.gpus().front().value + g);
+  return gpus;
+}
+
+}  // namespace
 
 StepModel::StepModel(const ModelShape& model, const Parallelism& parallel,
                      const ServingOptions& options, const LayerCosts& costs, MoeStep* moe,
@@ -15,6 +26,7 @@ StepModel::StepModel(const ModelShape& model, const Parallelism& parallel,
       moe_(moe),
       network_(network),
       rank_(std::move(rank)),
+      shards_(rank_.cluster(), first_gpus(rank_, parallel.moe_tp)),
       collectives_(rank_.cluster().gpu(GpuId{0}).name) {
   const auto gpus = static_cast<std::size_t>(parallel.gpus);
   const auto dp = static_cast<std::size_t>(parallel.dp);
@@ -39,6 +51,12 @@ void StepModel::set_slowdown(const std::vector<double>& slowdown) {
   }
 }
 
+// Between the GPUs that share an expert's matrices: each must see all of its tokens.
+Seconds StepModel::in_shards(GroupOp op, Bytes bytes) const {
+  if (parallel_.moe_tp <= 1 || bytes.value == 0) return Seconds{0};
+  return collectives_.time(op, shards_, bytes).time;
+}
+
 template <class TimeOf>
 Seconds StepModel::slowest(TimeOf time_of) const {
   Seconds most{0};
@@ -55,27 +73,59 @@ Seconds StepModel::all_reduce(double tokens) const {
       .time;
 }
 
+namespace {
+
+// Decodes that every rank runs: the smallest captured graph that holds the busiest rank's. 0:
+// no padding, as in a step with prompts.
+int graph_of(std::span<const AttentionRank> ranks, const std::vector<int>& sizes) {
+  int most = 0;
+  for (const AttentionRank& rank : ranks) {
+    if (!rank.batch().chunks.empty()) return 0;
+    most = std::max(most, rank.batch().decodes);
+  }
+  int best = 0;
+  for (const int size : sizes) {
+    if (size >= most && (best == 0 || size < best)) best = size;
+  }
+  return best;
+}
+
+// The batch with empty rows up to `decodes`; they read no KV.
+RankBatch padded(const RankBatch& batch, int decodes, int rows_each) {
+  RankBatch out = batch;
+  out.decodes = decodes;
+  out.decode_tokens = decodes * rows_each;
+  return out;
+}
+
+}  // namespace
+
 void StepModel::measure_ranks(std::span<const AttentionRank> ranks) {
   tokens_ = 0;
   most_tokens_ = 0;
   prefill_ = false;
+  const int graph = graph_of(ranks, options_.graph_sizes);
+  const int rows = 1 + static_cast<int>(std::ceil(options_.speculative_tokens));
   for (std::size_t d = 0; d < ranks.size(); ++d) {
     const RankBatch& batch = ranks[d].batch();
-    rank_tokens_[d] = batch.tokens();
-    tokens_ += rank_tokens_[d];
+    rank_tokens_[d] = graph > 0 ? graph * rows : batch.tokens();
+    tokens_ += batch.tokens();
     most_tokens_ = std::max(most_tokens_, rank_tokens_[d]);
     prefill_ = prefill_ || !batch.chunks.empty();
   }
   part_ = options_.overlap == Overlap::two_batch && network_ != nullptr ? 0.5 : 1.0;
   const auto tp = static_cast<std::size_t>(parallel_.tp);
   for (std::size_t g = 0; g < gpu_tokens_.size(); ++g) {
-    gpu_tokens_[g] = part_ * rank_tokens_[g / tp] / static_cast<double>(parallel_.tp);
+    gpu_tokens_[g] = part_ * ranks[g / tp].batch().tokens() / static_cast<double>(parallel_.tp);
   }
   for (std::size_t kind = 0; kind < core_.size(); ++kind) {
     attention_[kind] = Seconds{0};
     attention_mean_[kind] = Seconds{0};
     for (std::size_t d = 0; d < ranks.size(); ++d) {
-      core_[kind][d] = rank_slowdown_[d] * costs_.attention(ranks[d].batch(), kind, part_);
+      const Seconds core =
+          graph > 0 ? costs_.attention(padded(ranks[d].batch(), graph, rows), kind, part_)
+                    : costs_.attention(ranks[d].batch(), kind, part_);
+      core_[kind][d] = rank_slowdown_[d] * core;
       attention_[kind] = std::max(attention_[kind], core_[kind][d]);
       attention_mean_[kind] += core_[kind][d] / static_cast<double>(ranks.size());
     }
@@ -99,10 +149,15 @@ MoeLayerTime StepModel::moe_layer(int layer, LinkLedger& ledger, Seconds now, Li
   MoeLayerTime time = moe_->layer(layer, part_, expert_slowdown_);
   if (network_ != nullptr) {
     DispatchDemand& demand = moe_->demand(layer);
-    demand.tokens.assign(gpu_tokens_.begin(), gpu_tokens_.end());
+    const auto shards = static_cast<std::size_t>(parallel_.moe_tp);
+    demand.tokens.assign(gpu_tokens_.size() / shards, 0.0);
+    for (std::size_t g = 0; g < gpu_tokens_.size(); ++g) {
+      demand.tokens[g / shards] += gpu_tokens_[g];
+    }
     const ExchangeTime exchange = network_->exchange(demand, prefill_, ledger, now);
-    time.dispatch = exchange.dispatch;
-    time.combine = exchange.combine;
+    const Bytes rows{time.most_tokens * model_.hidden};
+    time.dispatch = exchange.dispatch + in_shards(GroupOp::all_gather, rows);
+    time.combine = exchange.combine + in_shards(GroupOp::reduce_scatter, 2.0 * rows);
     busiest = exchange.busiest;
   } else {
     time.combine = all_reduce(most_tokens_);
@@ -214,7 +269,7 @@ StepReport StepModel::evaluate(std::span<const AttentionRank> ranks,
                            : costs_.host_overhead(static_cast<double>(sequences)).time;
   report.time[Cause::host] = host.value;
   if (moe_ != nullptr) {
-    moe_->draw(report.tokens, share);
+    moe_->draw(report.tokens, share, now);
     add_moe_layers(report, ledger, now);
   } else {
     for (const std::uint8_t kind : costs_.kind_of_layer()) add_dense_layer(kind, report.time);

@@ -73,6 +73,7 @@ class StepModel {
   void add_moe_layer(const LayerParts& parts, CauseSeconds& time) const;
   void account_busy(std::span<const AttentionRank> ranks);
   [[nodiscard]] Seconds all_reduce(double tokens) const;
+  [[nodiscard]] Seconds in_shards(GroupOp op, Bytes bytes) const;
   // The slowest rank's time; `time_of` takes the rank's batch tokens.
   template <class TimeOf>
   [[nodiscard]] Seconds slowest(TimeOf time_of) const;
@@ -83,7 +84,8 @@ class StepModel {
   const LayerCosts& costs_;
   MoeStep* moe_;
   MoeNetwork* network_;
-  RankGroup rank_;  // the GPUs of one attention rank
+  RankGroup rank_;    // the GPUs of one attention rank
+  RankGroup shards_;  // the GPUs of one expert rank, which share its matrices
   GroupCollectives collectives_;
   std::vector<double> expert_slowdown_;  // [ep] or empty
   std::vector<double> rank_slowdown_;    // [dp]

@@ -114,6 +114,7 @@ TEST_CASE("another instance takes over what one that is down had") {
 TEST_CASE("a NIC at a quarter of its speed never makes TPOT better") {
   auto options = kTwoNodes;
   options.push_back("serving.transport=pairwise");
+  options.push_back("requests=10");
   const double healthy = mean_tpot(*run_small(options));
   const auto slow =
       run_with_fault(options, {.at = Seconds{0}, .target = "node1.nic1", .bandwidth = 0.25});
@@ -121,7 +122,7 @@ TEST_CASE("a NIC at a quarter of its speed never makes TPOT better") {
   const auto down =
       run_with_fault(options, {.at = Seconds{0}, .target = "node1.nic1", .bandwidth = 0});
   CHECK(mean_tpot(*down) >= healthy);
-  CHECK(count_of(*down, RequestState::finished) == 200);
+  CHECK(count_of(*down, RequestState::finished) == 10);
 }
 
 TEST_CASE("a GPU at half speed makes steps longer, and only while it lasts") {
@@ -160,7 +161,7 @@ TEST_CASE("disaggregated: requests and tokens are conserved, and the causes add 
 TEST_CASE("with an infinite network a disaggregated system is its pools alone") {
   // TTFT is that of the prefill pool serving alone requests of one token.
   auto options = kPools;
-  for (const char* o : {"cluster.node.nic_bandwidth=1e30", "cluster.node.nvlink_bandwidth=1e30",
+  for (const char* o : {"cluster.node.nic_bandwidth=1e15", "cluster.node.nvlink_bandwidth=1e15",
                         "cluster.node.nic_latency=0", "cluster.node.nvlink_latency=0",
                         "cluster.switch_latency=0"}) {
     options.emplace_back(o);
@@ -176,7 +177,7 @@ TEST_CASE("with an infinite network a disaggregated system is its pools alone") 
     CHECK(together[i].ttft().value == Approx(apart[i].ttft().value).epsilon(1e-9));
     const CauseSeconds causes =
         pools->simulation().blame().until_end(RequestId{i}, together[i].e2el());
-    CHECK(causes[Cause::kv_transfer] < 1e-12);
+    CHECK(causes[Cause::kv_transfer] < 1e-6);
   }
 }
 
@@ -210,4 +211,104 @@ TEST_CASE("a decode GPU that dies in a disaggregated system loses no request") {
     CHECK(count_of(*walk, RequestState::finished) == 200);
     check_causes(*walk);
   }
+}
+
+// Rebalancing and capacity.
+
+namespace {
+
+std::vector<std::string> moving(const char* migration) {
+  return {"model.experts=32",
+          "model.layers=4",
+          "placement.strategy=eplb",
+          "placement.redundant_experts=8",
+          "placement.training_tokens=64",
+          "router.skew=1.0",
+          "router.drift_sigma=0.8",
+          "router.drift_time=10",
+          "requests=200",
+          std::string("placement.rebalance.migration=") + migration};
+}
+
+double balancedness(const Walk& walk) { return walk.result("test").balance.balancedness; }
+
+}  // namespace
+
+TEST_CASE("rebalancing under drift lifts balancedness, and moves experts x bytes of one") {
+  const double fixed = balancedness(*run_small(moving("async")));
+  for (const char* migration : {"bulk", "async", "layerwise"}) {
+    auto options = moving(migration);
+    options.emplace_back("placement.rebalance.every_steps=100");
+    const auto walk = run_small(options);
+    INFO(migration);
+    CHECK(balancedness(*walk) > fixed);
+    const RebalanceTotals& moved = walk->simulation().rebalancer(0)->totals();
+    CHECK(moved.rebalances > 1);
+    CHECK(moved.bytes.value == Approx(static_cast<double>(moved.experts) *
+                                      expert_bytes(walk->scenario().model).value));
+    CHECK(count_of(*walk, RequestState::finished) == 200);
+    check_causes(*walk);
+    double stalled = 0;
+    const auto& records = walk->simulation().recorder().records();
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      stalled += walk->simulation().blame().until_end(RequestId{i},
+                                                      records[i].e2el())[Cause::rebalancing];
+    }
+    CHECK((stalled > 0) == (std::string(migration) == "bulk"));
+  }
+}
+
+TEST_CASE("a fault in the middle of rebalancing loses nothing") {
+  for (const char* migration : {"bulk", "layerwise"}) {
+    auto options = moving(migration);
+    options.emplace_back("placement.rebalance.every_steps=20");
+    options.emplace_back("serving.recovery_time=1 s");
+    const auto walk = run_with_fault(
+        options, {.at = Seconds{3}, .lasts = Seconds{4}, .target = "gpu1", .speed = 0});
+    CHECK(count_of(*walk, RequestState::finished) == 200);
+    check_causes(*walk);
+  }
+}
+
+TEST_CASE("a capacity drops what overflows, and a larger one drops less") {
+  double before = 1;
+  for (const char* factor : {"1.0", "1.5", "2.5"}) {
+    const auto walk = run_small({std::string("router.capacity_factor=") + factor,
+                                 "router.overflow=drop", "router.skew=0.7"});
+    const Result result = walk->result("test");
+    CHECK(result.balance.overflow_rate < before);
+    CHECK(result.balance.overflow_rate > 0);
+    CHECK(result.balance.dropped_token_rate >= result.balance.overflow_rate);
+    before = result.balance.overflow_rate;
+  }
+  const auto rerouted =
+      run_small({"router.capacity_factor=1.5", "router.overflow=reroute", "router.skew=0.7"});
+  CHECK(rerouted->result("test").balance.dropped_token_rate == 0);
+}
+
+// Shapes of steps and queues.
+
+TEST_CASE("padding decodes to a captured graph never makes a step shorter") {
+  const double exact = mean_tpot(*run_small());
+  const double close = mean_tpot(*run_small({"serving.graph_sizes=[1,2,4,8,16,32,64,128]"}));
+  const double coarse = mean_tpot(*run_small({"serving.graph_sizes=[128]"}));
+  CHECK(close >= exact * (1 - 1e-9));
+  CHECK(coarse > close);
+}
+
+TEST_CASE("experts may be divided over GPUs while attention is data parallel") {
+  const auto walk = run_small({"serving.ep=4", "requests=50"});
+  CHECK(walk->simulation().parallel().moe_tp == 2);
+  CHECK(count_of(*walk, RequestState::finished) == 50);
+}
+
+TEST_CASE("requests that wait beyond the deadline are shed, and counted") {
+  const std::vector<std::string> busy{"serving.tp=8", "serving.max_batch=2",
+                                      "traffic.arrivals.rate=200"};
+  auto options = busy;
+  options.emplace_back("serving.queue_deadline=500 ms");
+  const auto walk = run_small(options);
+  CHECK(count_of(*walk, RequestState::shed) > 0);
+  CHECK(count_of(*walk, RequestState::shed) + count_of(*walk, RequestState::finished) == 200);
+  CHECK(count_of(*run_small(busy), RequestState::shed) == 0);
 }

@@ -15,6 +15,7 @@
 #include "tools/report/csv_files.hpp"
 #include "tools/report/html.hpp"
 #include "tools/report/table.hpp"
+#include "tools/walk/dense.hpp"
 #include "tools/walk/walk.hpp"
 
 namespace moesim {
@@ -29,6 +30,7 @@ struct RunArguments {
   int replications = 1;
   bool check_slo = false;
   std::string format = "table";
+  std::string dense;  // empty: no comparison
 };
 
 fs::path result_folder(const RunArguments& arguments, const Scenario& scenario) {
@@ -49,6 +51,15 @@ void prepare_folder(const fs::path& folder, const Scenario& scenario) {
   write_file(folder / "resolved.toml", resolved_toml(scenario));
 }
 
+// The same load on a dense model; a run has one SimGrid engine, so this one is analytic.
+std::string run_dense(const std::string& which, const Scenario& scenario, Result& result) {
+  Walk walk(dense_counterpart(scenario, which), analytic_engine());
+  walk.run([](double, Seconds) { return !interrupted(); });
+  const Result dense = walk.result(MOESIM_VERSION);
+  result.utilization.dense_baseline = dense.utilization.achieved_flops;
+  return compare_with_dense(result, dense);
+}
+
 int run(const RunArguments& arguments) {
   const Scenario scenario = load_scenario(arguments.scenario);
   const fs::path folder = result_folder(arguments, scenario);
@@ -61,12 +72,15 @@ int run(const RunArguments& arguments) {
     return !interrupted();
   });
   status.clear();
-  const Result result = walk.result(MOESIM_VERSION);
+  Result result = walk.result(MOESIM_VERSION);
+  std::string beside;
+  if (!arguments.dense.empty() && whole) beside = run_dense(arguments.dense, scenario, result);
   const Simulation& simulation = walk.simulation();
   write_results(folder, result, simulation.recorder(), &simulation.blame(),
                 &simulation.timeline());
   write_report(folder, result, walk.series(), resolved_toml(scenario));
   print(render_as(arguments.format, result, color_of(stdout)));
+  if (arguments.format == "table") print(beside);
   say(fmt::format("Results are in {}\n", folder.string()));
   if (!whole) throw Interrupted{};
   if (arguments.check_slo && !result.summary.slo_met()) return kSloMissed;
@@ -85,6 +99,9 @@ Action declare_run(CLI::App& app) {
       ->check(CLI::Range(1, 100000))
       ->capture_default_str()
       ->type_name("N");
+  app.add_option("--dense", arguments.dense,
+                 "Beside it a dense model: active or total (as many parameters), or a preset")
+      ->type_name("MODEL");
   app.add_flag("--check-slo", arguments->check_slo, "Exit 3 when an SLO is missed");
   app.add_option("--format", arguments->format, "What stdout gets")
       ->check(CLI::IsMember({"table", "json", "csv", "markdown", "vllm"}))

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
+#include "sim/base/units_text.hpp"
 #include "sim/placement/bounds.hpp"
 #include "sim/router/load_metrics.hpp"
 
@@ -106,6 +108,47 @@ void collect_layers(const Simulation& simulation, Result& result) {
   result.balance.router_entropy = entropy / n;
   result.balance.dead_experts = dead / n / static_cast<double>(experts);
   result.balance.lower_bound = bound / n;
+}
+
+// Of a token's k assignments in a layer one or more are lost with 1 - (1 - d)^k, d being the
+// share of assignments that are.
+void collect_overflow(const Scenario& scenario, const Simulation& simulation, Result& result) {
+  OverflowTotals all;
+  for (int i = 0; simulation.moe(0) != nullptr && i < simulation.instances(); ++i) {
+    const OverflowTotals& some = simulation.moe(i)->totals().overflow;
+    all.routed += some.routed;
+    all.overflowed += some.overflowed;
+    all.dropped += some.dropped;
+  }
+  if (all.routed == 0 || all.overflowed == 0) return;
+  const auto share = [&](long part) {
+    return static_cast<double>(part) / static_cast<double>(all.routed);
+  };
+  result.balance.overflow_rate = share(all.overflowed);
+  result.balance.dropped_token_rate =
+      1 - std::pow(1 - share(all.dropped), scenario.model.top_k);
+  result.notes.push_back(fmt::format(
+      "{:.2g} % of the assignments were beyond their expert's capacity; {:.2g} % of "
+      "the tokens lost an expert in a layer",
+      100 * result.balance.overflow_rate, 100 * result.balance.dropped_token_rate));
+}
+
+void collect_operations(const Simulation& simulation, Result& result) {
+  if (simulation.retries() > 0) {
+    result.notes.push_back(
+        fmt::format("{} requests lost their GPU and began anew", simulation.retries()));
+  }
+  RebalanceTotals moved;
+  for (int i = 0; simulation.rebalancer(0) != nullptr && i < simulation.instances(); ++i) {
+    const RebalanceTotals& some = simulation.rebalancer(i)->totals();
+    moved.rebalances += some.rebalances;
+    moved.experts += some.experts;
+    moved.bytes += some.bytes;
+  }
+  if (moved.rebalances > 0) {
+    result.notes.push_back(fmt::format("{} rebalances moved {} experts, {}", moved.rebalances,
+                                       moved.experts, to_display(moved.bytes)));
+  }
 }
 
 void collect_gpus(const Cluster& cluster, const Simulation& simulation, Result& result) {
@@ -264,6 +307,8 @@ Result collect_result(const Scenario& scenario, const Cluster& cluster, const Co
   result.steps = all_steps(simulation);
   result.summary = summarize(simulation.recorder(), scenario.slo);
   collect_layers(simulation, result);
+  collect_overflow(scenario, simulation, result);
+  collect_operations(simulation, result);
   collect_gpus(cluster, simulation, result);
   collect_links(cluster, simulation, result);
   collect_memory(simulation, result);
