@@ -1,5 +1,6 @@
 // Timers in a binary heap; flows in a fluid network of our own.
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <queue>
@@ -179,7 +180,9 @@ class AnalyticMachine : public Machine {
     if (network_->active() == 0) return;
     const double lasts = network_->solve();
     MOESIM_LAW(lasts < 1e30, "every flow has a rate above zero");
-    after(Seconds{lasts}, [this, plan = planned_] {
+    // What is left may take less than the clock can tell; it must move on all the same.
+    const double tick = std::nextafter(now_.value, 1e300) - now_.value;
+    after(Seconds{std::max(lasts, tick)}, [this, plan = planned_] {
       if (plan != planned_) return;
       catch_up();
       this->plan();

@@ -83,6 +83,17 @@ void Blame::step(int instance, Seconds begin, Seconds end, const CauseSeconds& s
                       static_cast<float>(s.link_seconds.value)});
 }
 
+void Blame::idle(int instance, Seconds now, Cause cause) {
+  advance(instances_[static_cast<std::size_t>(instance)], now, cause);
+}
+
+void Blame::waits(RequestId id, Seconds now, Cause cause) {
+  Live& r = live(id);
+  MOESIM_LAW(!r.inside && now >= r.until, "a request waits outside of an instance");
+  r.sum[cause] += (now - r.until).value;
+  r.until = now;
+}
+
 Blame::Live& Blame::live(RequestId id) {
   MOESIM_LAW(id.index() < slot_.size() && slot_[id.index()] > 0,
              "a request enters before it does anything else");

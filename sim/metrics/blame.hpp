@@ -39,6 +39,11 @@ class Blame {
   void step(int instance, Seconds begin, Seconds end, const CauseSeconds& seconds,
             const Straggler& straggler, Cause idle = Cause::other);
 
+  // Since its last step the instance has done nothing because of this, up to `now`.
+  void idle(int instance, Seconds now, Cause cause);
+  // A request that is in no instance has waited for this, up to `now`.
+  void waits(RequestId id, Seconds now, Cause cause);
+
   // The request joins the step that begins `now`; since it arrived or left it waited for
   // `waited`. `now` is not before the end of the instance's last step.
   void enters(RequestId id, int instance, Seconds arrival, Seconds now,

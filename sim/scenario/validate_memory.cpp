@@ -6,6 +6,7 @@
 #include "sim/scenario/validate.hpp"
 #include "sim/serving/memory.hpp"
 #include "sim/serving/parallelism.hpp"
+#include "sim/serving/pools.hpp"
 
 namespace moesim {
 
@@ -40,6 +41,25 @@ void check_kv(const Scenario& s, const MemoryPlan& plan, const std::string& memo
   }
 }
 
+void validate_pool_memory(const Scenario& s, const Pool& pool, Contradictions& tell) {
+  const NodeKind kind = smallest_gpu(s.cluster);
+  const int slots = slots_per_rank(s, pool.parallel.ep);
+  const MemoryPlan plan =
+      plan_memory(s.model, pool.parallel, pool.serving, slots, kind.gpu.memory);
+  const std::string parts =
+      fmt::format("{} of experts ({} per layer), {} of other weights and {} of activations",
+                  to_display(plan.expert_weights), slots, to_display(plan.other_weights),
+                  to_display(plan.activations));
+  const std::string memory_key = kind.key + ".gpu.memory";
+  if (plan.kv_cache.value > 0) return check_kv(s, plan, memory_key, parts, tell);
+  tell.error({"model.weights", memory_key, kind.key + ".nodes", "serving.tp"},
+             fmt::format("the model does not fit: {} per GPU, into {} ({:.0f} % of {})", parts,
+                         to_display(plan.usable), s.serving.memory_fraction * 100,
+                         to_display(plan.capacity)),
+             "more GPUs per instance, a larger serving.tp, fewer redundant experts, a smaller "
+             "number format, or a smaller serving.max_tokens_per_step");
+}
+
 }  // namespace
 
 int slots_per_rank(const Scenario& s, int ep) {
@@ -56,6 +76,7 @@ void settle_redundant_experts(Scenario& s, Contradictions& tell) {
     }
     return;
   }
+  if (s.serving.mode == ServingMode::disaggregated) return;  // each pool fills its own GPUs
   const int ep = resolve_parallelism(s.serving, static_cast<int>(gpu_count(s.cluster))).ep;
   const int slots = s.model.experts + s.placement.redundant_experts;
   const int full = slots_per_rank(s, ep) * ep - s.model.experts;
@@ -71,23 +92,12 @@ void settle_redundant_experts(Scenario& s, Contradictions& tell) {
 }
 
 void validate_memory(const Scenario& s, Contradictions& tell) {
-  const NodeKind kind = smallest_gpu(s.cluster);
-  const Parallelism parallel =
-      resolve_parallelism(s.serving, static_cast<int>(gpu_count(s.cluster)));
-  const int slots = slots_per_rank(s, parallel.ep);
-  const MemoryPlan plan = plan_memory(s.model, parallel, s.serving, slots, kind.gpu.memory);
-  const std::string parts =
-      fmt::format("{} of experts ({} per layer), {} of other weights and {} of activations",
-                  to_display(plan.expert_weights), slots, to_display(plan.other_weights),
-                  to_display(plan.activations));
-  const std::string memory_key = kind.key + ".gpu.memory";
-  if (plan.kv_cache.value > 0) return check_kv(s, plan, memory_key, parts, tell);
-  tell.error({"model.weights", memory_key, kind.key + ".nodes", "serving.tp"},
-             fmt::format("the model does not fit: {} per GPU, into {} ({:.0f} % of {})", parts,
-                         to_display(plan.usable), s.serving.memory_fraction * 100,
-                         to_display(plan.capacity)),
-             "more GPUs per instance, a larger serving.tp, fewer redundant experts, a smaller "
-             "number format, or a smaller serving.max_tokens_per_step");
+  int nodes = 0;
+  for (const NodeKind& kind : node_kinds(s.cluster)) nodes += kind.nodes;
+  for (const Pool& pool :
+       plan_pools(s.serving, nodes, static_cast<int>(gpu_count(s.cluster)))) {
+    validate_pool_memory(s, pool, tell);
+  }
 }
 
 }  // namespace moesim

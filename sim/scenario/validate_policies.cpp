@@ -36,6 +36,10 @@ void check_fault(const Scenario& s, const FaultOptions& fault, const std::string
                            fault.target, count, word),
                fmt::format("{}0 to {}{}", word, word, count - 1));
   };
+  if (fault.bandwidth == 1 && fault.speed == 1) {
+    tell.error({key + ".target"}, fmt::format("nothing happens to '{}'", fault.target),
+               "bandwidth or speed below 1; 0: down", key + ".speed = 0");
+  }
   std::int64_t nodes = 0;
   int nics = 0;
   for (const NodeKind& kind : node_kinds(s.cluster)) {

@@ -65,26 +65,33 @@ bool AttentionRank::grow(RankRequest& request, int tokens, StepEvents& events) {
   return true;
 }
 
-// False when `keep` is itself the youngest. Only requests behind `keep` are moved, so that
-// references to it stay valid.
-bool AttentionRank::preempt_youngest(const RankRequest& keep, StepEvents& events) {
-  RankRequest& last = running_.back();
-  if (&last == &keep || last.planned > 0) return false;
+void AttentionRank::preempt_last(StepEvents& events) {
+  RankRequest last = running_.back();
   release(last);
   if (last.prompt_left == 0) --decoding_;
   last.prompt_left += last.context;
   outstanding_ += last.context;
   last.context = 0;
   last.blocks = 0;
+  last.planned = 0;
   events.moved.push_back({last.request, StepEvents::Move::preempted});
   waiting_.push_front(last);
   running_.pop_back();
+}
+
+// False when `keep` is itself the youngest. Only requests behind `keep` are moved, so that
+// references to it stay valid.
+bool AttentionRank::preempt_youngest(const RankRequest& keep, StepEvents& events) {
+  const RankRequest& last = running_.back();
+  if (&last == &keep || last.planned > 0) return false;
+  preempt_last(events);
   return true;
 }
 
 void AttentionRank::release(const RankRequest& request) { used_blocks_ -= request.blocks; }
 
 bool AttentionRank::ever_fits(int prompt, int output) const {
+  if (limits_.prefill_only) output = 1;
   const int drafts = static_cast<int>(std::ceil(limits_.speculative_tokens));
   return blocks_for(prompt + output + drafts + 1) <= limits_.kv_blocks;
 }
@@ -144,7 +151,8 @@ void AttentionRank::admit(int& budget, StepEvents& events) {
     used_blocks_ += need;
     plan_rows(r, chunk);
     budget = std::max(0, budget - chunk);
-    events.moved.push_back({r.request, StepEvents::Move::admitted});
+    events.moved.push_back({r.request, StepEvents::Move::admitted, r.waits_for});
+    r.waits_for = Cause::queueing;
     if (comes_with_kv) {
       ++decoding_;
     } else {
@@ -228,6 +236,30 @@ void AttentionRank::complete(Seconds now, StepEvents& events) {
   MOESIM_LAW(used_blocks_ >= 0 && used_blocks_ <= limits_.kv_blocks,
              "KV blocks in use are between none and all");
   MOESIM_LAW(outstanding_ >= 0, "outstanding tokens are never negative");
+}
+
+std::vector<RankRequest> AttentionRank::resize_kv(std::int64_t blocks, StepEvents& events) {
+  limits_.kv_blocks = blocks;
+  while (used_blocks_ > blocks) preempt_last(events);
+  std::vector<RankRequest> out;
+  std::erase_if(waiting_, [&](const RankRequest& r) {
+    if (ever_fits(r.context + r.prompt_left, r.output_left)) return false;
+    outstanding_ -= r.prompt_left + r.output_left;
+    out.push_back(r);
+    return true;
+  });
+  return out;
+}
+
+std::vector<RankRequest> AttentionRank::shed_before(Seconds earliest) {
+  std::vector<RankRequest> out;
+  std::erase_if(waiting_, [&](const RankRequest& r) {
+    if (r.produced > 0 || r.waits_for != Cause::queueing || r.arrival >= earliest) return false;
+    outstanding_ -= r.prompt_left + r.output_left;
+    out.push_back(r);
+    return true;
+  });
+  return out;
 }
 
 std::vector<RankRequest> AttentionRank::evict_all() {

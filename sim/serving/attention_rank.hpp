@@ -12,6 +12,7 @@
 
 #include "sim/base/rng.hpp"
 #include "sim/base/units.hpp"
+#include "sim/metrics/cause.hpp"
 #include "sim/serving/batch.hpp"
 
 namespace moesim {
@@ -27,7 +28,9 @@ struct RankRequest {
   std::int32_t planned = 0;  // in this step: prompt tokens, or rows decoded
   std::int32_t priority = 0;
   std::int32_t domain = 0;  // whose experts its tokens prefer
+  Seconds arrival{0};
   Seconds last_token{0};
+  Cause waits_for = Cause::queueing;  // what keeps it out of a batch
 };
 
 struct RankLimits {
@@ -52,6 +55,7 @@ struct StepEvents {
   struct Moved {
     std::int32_t request = 0;
     Move move = Move::admitted;
+    Cause waited = Cause::queueing;  // admitted: what it waited for
   };
   std::vector<Moved> moved;  // into and out of the running batch, in order
   std::vector<std::int32_t> first_token;
@@ -85,6 +89,13 @@ class AttentionRank {
   // Tokens of the planned step come out at `now`.
   void complete(Seconds now, StepEvents& events);
 
+  // Other room for KV from now on: preempts what no longer fits, and takes out the requests
+  // that never will.
+  std::vector<RankRequest> resize_kv(std::int64_t blocks, StepEvents& events);
+
+  // Takes out those that wait for their first step since before `earliest`.
+  std::vector<RankRequest> shed_before(Seconds earliest);
+
   // Takes every request out, running and waiting, as requests to start anew (a dead GPU).
   std::vector<RankRequest> evict_all();
 
@@ -99,6 +110,7 @@ class AttentionRank {
   [[nodiscard]] int blocks_for(int tokens) const;
   void plan_rows(RankRequest& request, int rows);
   bool grow(RankRequest& request, int tokens, StepEvents& events);
+  void preempt_last(StepEvents& events);
   bool preempt_youngest(const RankRequest& keep, StepEvents& events);
   void admit(int& budget, StepEvents& events);
   void release(const RankRequest& request);

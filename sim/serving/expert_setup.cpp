@@ -27,10 +27,10 @@ int expert_slots(const ModelShape& model, const PlacementOptions& placement,
   return slots;
 }
 
-std::vector<GpuId> expert_ranks(const Parallelism& parallel, int instance) {
+std::vector<GpuId> expert_ranks(const Parallelism& parallel, GpuId first) {
   std::vector<GpuId> ranks;
   for (int r = 0; r < parallel.ep; ++r) {
-    ranks.emplace_back(instance * parallel.gpus + r * parallel.moe_tp);
+    ranks.emplace_back(first.value + r * parallel.moe_tp);
   }
   return ranks;
 }

@@ -24,8 +24,9 @@ namespace moesim {
 int expert_slots(const ModelShape& model, const PlacementOptions& placement,
                  const Parallelism& parallel);
 
-// The GPUs that stand for an instance's expert ranks (of a shared expert, its first GPU).
-std::vector<GpuId> expert_ranks(const Parallelism& parallel, int instance);
+// The GPUs that stand for the expert ranks of the instance that begins at `first` (of a shared
+// expert, its first GPU).
+std::vector<GpuId> expert_ranks(const Parallelism& parallel, GpuId first);
 
 RouterShape router_shape(const ModelShape& model, const RouterOptions& router);
 

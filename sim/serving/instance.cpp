@@ -25,6 +25,8 @@ Instance::Instance(int id, Machine& machine, Recorder& recorder, Blame& blame,
       hooks_(std::move(hooks)) {
   balance_state_.stream = Stream(seed, "rank balancing", static_cast<std::uint64_t>(id));
   candidates_.resize(ranks_.size());
+  coming_.assign(ranks_.size(), 0);
+  gone_.assign(ranks_.size(), false);
   share_.resize(ranks_.front().batch().domain_tokens.size());
 }
 
@@ -47,26 +49,49 @@ double Instance::kv_used(std::int64_t blocks) const {
 
 Candidate Instance::candidate() const {
   Candidate all;
+  all.outstanding = std::accumulate(coming_.begin(), coming_.end(), std::int64_t{0});
   for (const AttentionRank& rank : ranks_) {
     all.outstanding += rank.outstanding_tokens();
     all.requests += rank.waiting() + rank.running();
   }
+  all.available = !down_;
   return all;
 }
 
-std::size_t Instance::pick_rank(const Request& request, int domain) {
+std::size_t Instance::pick_rank(const BalanceKey& key) {
   for (std::size_t d = 0; d < ranks_.size(); ++d) {
-    candidates_[d] = {ranks_[d].outstanding_tokens(), ranks_[d].waiting() + ranks_[d].running(),
-                      true};
+    candidates_[d] = {ranks_[d].outstanding_tokens() + coming_[d],
+                      ranks_[d].waiting() + ranks_[d].running(), !gone_[d]};
   }
-  return balance_(candidates_, {static_cast<std::uint64_t>(domain), request.prefix},
-                  balance_state_);
+  return balance_(candidates_, key, balance_state_);
+}
+
+bool Instance::ever_fits(int prompt, int output) const {
+  return ranks_.front().ever_fits(prompt, output);
+}
+
+void Instance::accept(const RankRequest& request, const BalanceKey& key) {
+  ranks_[pick_rank(key)].enqueue(request);
+  wake();
+}
+
+int Instance::expect(const RankRequest& request, const BalanceKey& key) {
+  const std::size_t d = pick_rank(key);
+  coming_[d] += request.prompt_left + request.output_left;
+  return static_cast<int>(d);
+}
+
+void Instance::accept_at(int rank, const RankRequest& request) {
+  const auto d = static_cast<std::size_t>(rank);
+  coming_[d] -= request.prompt_left + request.output_left;
+  if (!has_rank(rank)) return;
+  ranks_[d].enqueue(request);
+  wake();
 }
 
 Instance::Verdict Instance::submit(const Request& request, int domain) {
   if (options_.queue_cap > 0 && waiting() >= options_.queue_cap) return Verdict::shed;
-  AttentionRank& rank = ranks_[pick_rank(request, domain)];
-  if (!rank.ever_fits(request.input_tokens, request.output_tokens)) return Verdict::never_fits;
+  if (!ever_fits(request.input_tokens, request.output_tokens)) return Verdict::never_fits;
   RankRequest r;
   r.request = request.id.value;
   // At least one prompt token is always computed: it yields the first output token.
@@ -76,17 +101,70 @@ Instance::Verdict Instance::submit(const Request& request, int domain) {
   r.output_left = request.output_tokens;
   r.priority = request.priority;
   r.domain = domain;
-  rank.enqueue(r);
-  wake();
+  r.arrival = request.arrival;
+  accept(r, {static_cast<std::uint64_t>(domain), request.prefix});
   return Verdict::accepted;
 }
 
 void Instance::wake() {
-  if (stepping_) return;
+  if (stepping_ || halted_) return;
   stepping_ = true;
   // After everything else that happens now, so that requests that arrive together start
   // together.
-  machine_.after(Seconds{0}, [this] { start_step(); });
+  machine_.after(Seconds{0}, [this, halts = halts_] {
+    if (halts == halts_) start_step();
+  });
+}
+
+void Instance::halt() {
+  halted_ = true;
+  stepping_ = false;
+  ++halts_;
+}
+
+void Instance::resume(Cause why) {
+  blame_.idle(id_, machine_.now(), why);
+  halted_ = false;
+  wake();
+}
+
+std::vector<RankRequest> Instance::lose_ranks(const std::vector<bool>& gone) {
+  const Seconds now = machine_.now();
+  if (halted_) blame_.idle(id_, now, Cause::fault);
+  std::vector<RankRequest> lost;
+  for (std::size_t d = 0; d < ranks_.size(); ++d) {
+    if (!gone[d] || gone_[d]) continue;
+    const int running = ranks_[d].running();
+    const std::vector<RankRequest> requests = ranks_[d].evict_all();
+    for (int i = 0; i < running; ++i) {
+      blame_.leaves(RequestId{requests[static_cast<std::size_t>(i)].request}, now);
+    }
+    lost.insert(lost.end(), requests.begin(), requests.end());
+  }
+  gone_ = gone;
+  down_ = std::ranges::all_of(gone_, [](bool g) { return g; });
+  return lost;
+}
+
+std::vector<RankRequest> Instance::resize_kv(std::int64_t blocks) {
+  std::vector<RankRequest> never;
+  events_.clear();
+  for (AttentionRank& rank : ranks_) {
+    const std::vector<RankRequest> some = rank.resize_kv(blocks, events_);
+    never.insert(never.end(), some.begin(), some.end());
+  }
+  if (halted_) blame_.idle(id_, machine_.now(), Cause::fault);
+  record_moves(machine_.now());
+  return never;
+}
+
+void Instance::shed_late(Seconds now) {
+  if (options_.queue_deadline.value < 0) return;
+  for (AttentionRank& rank : ranks_) {
+    for (const RankRequest& r : rank.shed_before(now - options_.queue_deadline)) {
+      hooks_.shed(r, now);
+    }
+  }
 }
 
 int Instance::planned_tokens() const {
@@ -97,6 +175,7 @@ int Instance::planned_tokens() const {
 
 void Instance::start_step() {
   const Seconds begin = machine_.now();
+  shed_late(begin);
   events_.clear();
   plan_(ranks_, events_);
   record_moves(begin);
@@ -110,7 +189,9 @@ void Instance::start_step() {
     for (std::size_t k = 0; k < share_.size(); ++k) share_[k] += rank.batch().domain_tokens[k];
   }
   const StepReport report = model_->evaluate(ranks_, share_, ledger_, begin);
-  machine_.after(report.total(), [this, begin, report] { end_step(begin, report); });
+  machine_.after(report.total(), [this, begin, report, halts = halts_] {
+    if (halts == halts_) end_step(begin, report);
+  });
 }
 
 void Instance::record_moves(Seconds now) {
@@ -118,7 +199,7 @@ void Instance::record_moves(Seconds now) {
     const RequestId id{m.request};
     if (m.move == StepEvents::Move::admitted) {
       recorder_.first_scheduled(id, now, id_);
-      blame_.enters(id, id_, recorder_.records()[id.index()].arrival, now);
+      blame_.enters(id, id_, recorder_.records()[id.index()].arrival, now, m.waited);
     } else {
       recorder_.preempted(id);
       blame_.leaves(id, now);
@@ -134,10 +215,13 @@ void Instance::end_step(Seconds begin, StepReport report) {
                       report.time[Cause::collective]};
   host_ += Seconds{report.time[Cause::host]};
   events_.clear();
-  for (AttentionRank& rank : ranks_) {
+  std::vector<int> handed_by;  // the rank of each that is handed over
+  for (std::size_t d = 0; d < ranks_.size(); ++d) {
+    AttentionRank& rank = ranks_[d];
     peak_blocks_ = std::max(peak_blocks_, rank.used_blocks());
     report.prompt_tokens += rank.batch().prefill_tokens();
     rank.complete(now, events_);
+    handed_by.resize(events_.handed_over.size(), static_cast<int>(d));
   }
   report.output_tokens = events_.output_tokens;
   // A prompt counts once, when it is complete, however often it was recomputed.
@@ -147,11 +231,11 @@ void Instance::end_step(Seconds begin, StepReport report) {
   }
   recorder_.tokens(now, prompts, report.output_tokens);
   hooks_.step(report, begin, now);
-  record(now);
-  start_step();
+  record(now, handed_by);
+  if (!halted_) start_step();
 }
 
-void Instance::record(Seconds now) {
+void Instance::record(Seconds now, const std::vector<int>& handed_by) {
   for (const auto& gap : events_.gaps) recorder_.token_gaps(gap.gap, gap.count);
   for (const std::int32_t r : events_.first_token) {
     recorder_.first_token(RequestId{r}, now);
@@ -165,9 +249,9 @@ void Instance::record(Seconds now) {
     blame_.finished(RequestId{r}, now);
     hooks_.finished(RequestId{r}, now);
   }
-  for (const RankRequest& r : handed_over) {
-    blame_.leaves(RequestId{r.request}, now);
-    hooks_.handed_over(r, now);
+  for (std::size_t i = 0; i < handed_over.size(); ++i) {
+    blame_.leaves(RequestId{handed_over[i].request}, now);
+    hooks_.handed_over(handed_over[i], handed_by[i], now);
   }
 }
 

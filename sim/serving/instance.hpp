@@ -22,7 +22,9 @@ struct InstanceHooks {
   std::function<void(const StepReport&, Seconds begin, Seconds end)> step;
   std::function<void(Seconds)> admitted;  // the queue and the batch have changed
   std::function<void(RequestId, Seconds)> finished;
-  std::function<void(const RankRequest&, Seconds)> handed_over;  // prefill pools
+  std::function<void(const RankRequest&, Seconds)> shed;  // waited beyond the deadline
+  // Of prefill pools: from which attention rank.
+  std::function<void(const RankRequest&, int rank, Seconds)> handed_over;
 };
 
 class Instance {
@@ -34,6 +36,29 @@ class Instance {
 
   enum class Verdict { accepted, shed, never_fits };
   Verdict submit(const Request& request, int domain);
+
+  // A request that was in another instance, or here before. Not while down.
+  void accept(const RankRequest& request, const BalanceKey& key);
+  // The same in two steps, for requests whose KV is on its way: first the rank, with room kept
+  // for the request in the eyes of the balancers, later the request itself.
+  int expect(const RankRequest& request, const BalanceKey& key);
+  void accept_at(int rank, const RankRequest& request);
+  [[nodiscard]] bool has_rank(int rank) const {
+    return !down_ && !gone_[static_cast<std::size_t>(rank)];
+  }
+  // Whether a request could ever run here.
+  [[nodiscard]] bool ever_fits(int prompt, int output) const;
+
+  // Abandons the step in hand; none begins until resume(), which says why it stood still.
+  void halt();
+  void resume(Cause why);
+  [[nodiscard]] bool halted() const { return halted_; }
+  // Takes the requests of attention ranks that are gone, while halted; `gone` [dp] is all that
+  // are. All gone: the instance is down, and takes no requests.
+  std::vector<RankRequest> lose_ranks(const std::vector<bool>& gone);
+  [[nodiscard]] bool down() const { return down_; }
+  // Other room for KV from now on; what will never fit again comes back. While halted.
+  std::vector<RankRequest> resize_kv(std::int64_t blocks);
 
   [[nodiscard]] Candidate candidate() const;
   [[nodiscard]] std::int64_t steps() const { return steps_; }
@@ -54,10 +79,11 @@ class Instance {
   void wake();
   void start_step();
   void end_step(Seconds begin, StepReport report);
-  std::size_t pick_rank(const Request& request, int domain);
+  void shed_late(Seconds now);
+  std::size_t pick_rank(const BalanceKey& key);
   [[nodiscard]] int planned_tokens() const;
   void record_moves(Seconds now);
-  void record(Seconds now);
+  void record(Seconds now, const std::vector<int>& handed_by);
 
   int id_;
   Machine& machine_;
@@ -73,8 +99,13 @@ class Instance {
   std::vector<Candidate> candidates_;
   InstanceHooks hooks_;
   StepEvents events_;
-  std::vector<double> share_;  // [domains]
+  std::vector<double> share_;         // [domains]
+  std::vector<std::int64_t> coming_;  // [dp] tokens of requests that are expected
+  std::vector<bool> gone_;            // [dp] attention ranks without their GPUs
   bool stepping_ = false;
+  bool halted_ = false;
+  bool down_ = false;
+  std::int64_t halts_ = 0;  // timers of steps that were abandoned mean nothing
   std::int64_t steps_ = 0;
   Seconds busy_{0};
   Seconds network_{0};

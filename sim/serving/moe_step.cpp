@@ -37,6 +37,7 @@ void MoeStep::use(Placement placement) {
 }
 
 void MoeStep::draw(const StepMix& mix, Seconds now) {
+  router_.advance(now);
   router_.counts(mix, counts_);
   watch_.step(now, mix, counts_);
   const auto experts = static_cast<std::size_t>(router_.shape().experts);
@@ -49,6 +50,12 @@ void MoeStep::draw(const StepMix& mix, Seconds now) {
     }
     MOESIM_LAW(routed == expected, "tokens routed = tokens x top_k");
   }
+  const OverflowTotals step = router_.limit(mix.tokens, counts_);
+  totals_.overflow.routed += step.routed;
+  totals_.overflow.overflowed += step.overflowed;
+  totals_.overflow.dropped += step.dropped;
+  totals_.overflow.rerouted += step.rerouted;
+  totals_.overflow.padded += step.padded;
 }
 
 MoeLayerTime MoeStep::layer(int layer, double part, std::span<const double> slowdown) {

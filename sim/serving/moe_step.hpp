@@ -31,7 +31,8 @@ struct MoeLayerTime {
 
 // What has been seen since the start, for results and rebalancing.
 struct ExpertTotals {
-  std::vector<std::int64_t> tokens;  // [layers * experts]
+  std::vector<std::int64_t> tokens;  // [layers * experts] as routed, before any overflow
+  OverflowTotals overflow;
   std::vector<double> rank_tokens;   // [ranks] all layers
   std::vector<double> rank_seconds;  // [ranks] expert compute
   // [layers] sums over steps of the ranks' mean and highest tokens: their ratio is the
@@ -55,7 +56,8 @@ class MoeStep {
   void use(Placement placement);
   [[nodiscard]] const Placement& placement() const { return placement_; }
 
-  // Draws the counts of the step that begins now.
+  // Draws the counts of the step that begins `now`. The router drifts and its events happen up
+  // to then; what is beyond the experts' capacity is treated as the router's options say.
   void draw(const StepMix& mix, Seconds now);
 
   // Expert times of `layer` for a part of the drawn step (1, or 1/2 for a micro-batch).

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "sim/base/units.hpp"
 
@@ -9,6 +10,20 @@ namespace moesim {
 
 enum class ServingMode { aggregated, disaggregated, training };
 enum class Overlap { none, shared_expert, two_batch };
+
+// [serving.prefill], [serving.decode]: what a pool has of its own; 0: as [serving] says.
+struct PoolOptions {
+  int nodes =
+      0;  // prefill has the cluster's first ones; 0: what the other pool leaves, or half
+  int instances = 1;
+  int tp = 0;
+  int dp = 0;
+  int ep = 0;
+  int max_batch = 0;
+  int max_tokens_per_step = 0;
+
+  friend bool operator==(const PoolOptions&, const PoolOptions&) = default;
+};
 
 struct ServingOptions {
   ServingMode mode = ServingMode::aggregated;
@@ -31,6 +46,14 @@ struct ServingOptions {
   double speculative_tokens = 0;                // accepted draft tokens per step, mean
   int queue_cap = 0;                            // waiting requests per instance; 0: no limit
   Seconds step_overhead{-1};                    // host time per step; negative: the profile's
+  Seconds queue_deadline{-1};  // unscheduled requests are shed after this; negative: never
+  // Decodes of a rank that an engine has graphs for: a step without prompts is padded to the
+  // next one that all ranks fit in. Empty: no padding; above the largest: none either.
+  std::vector<int> graph_sizes;
+  std::string on_failure = "retry";  // requests on a GPU that dies: retry, fail
+  Seconds recovery_time{30};         // an EP group that lost GPUs stands still so long
+  PoolOptions prefill;               // mode = "disaggregated"
+  PoolOptions decode;
   double warmup = 0.1;  // first fraction of requests left out of the percentiles
 
   friend bool operator==(const ServingOptions&, const ServingOptions&) = default;

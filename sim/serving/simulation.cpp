@@ -1,130 +1,8 @@
 #include "sim/serving/simulation.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <tuple>
 #include <utility>
 
-#include "sim/base/diagnostics.hpp"
-#include "sim/placement/strategy.hpp"
-#include "sim/serving/expert_setup.hpp"
-
 namespace moesim {
-
-namespace {
-
-std::vector<Series> timeline_columns() {
-  return {{"waiting_requests", SeriesKind::level},  {"running_requests", SeriesKind::level},
-          {"input_tokens_per_s", SeriesKind::flow}, {"output_tokens_per_s", SeriesKind::flow},
-          {"step_time_s", SeriesKind::sample},      {"balancedness", SeriesKind::sample},
-          {"batch_tokens", SeriesKind::sample},     {"kv_used", SeriesKind::sample}};
-}
-
-std::vector<std::string> tenant_names(const RequestSource& source) {
-  std::vector<std::string> names;
-  for (const TenantOptions& tenant : source.tenants()) names.push_back(tenant.name);
-  return names;
-}
-
-}  // namespace
-
-Simulation::Simulation(const Deployment& deployment, Machine& machine)
-    : deployment_(deployment), machine_(machine) {
-  const ServingOptions& serving = deployment_.serving;
-  parallel_ = resolve_parallelism(serving, deployment_.cluster.gpus());
-  const int slots = expert_slots(deployment_.model, deployment_.placement, parallel_);
-  memory_ = plan_memory(deployment_.model, parallel_, serving, slots / parallel_.ep,
-                        deployment_.cluster.gpu(GpuId{0}).memory);
-  require_fits(memory_, deployment_.model);
-  source_.emplace(deployment_.traffic, deployment_.seed, deployment_.requests);
-  std::tie(domains_, domain_of_tenant_) = domains_of(source_->tenants());
-
-  layer_costs_ = std::make_unique<LayerCosts>(deployment_.model, parallel_, deployment_.costs);
-  recorder_ = std::make_unique<Recorder>(RecorderOptions{.requests = deployment_.requests,
-                                                         .warmup = serving.warmup,
-                                                         .tenants = tenant_names(*source_)});
-  blame_ = std::make_unique<Blame>(parallel_.instances, deployment_.requests);
-  timeline_ = std::make_unique<Timeline>(timeline_columns());
-  ledger_ = std::make_unique<LinkLedger>(deployment_.cluster.links());
-  usage_ = std::make_unique<UsageHistory>(parallel_, deployment_.cluster.links());
-  balance_ = find_entry(balancing_policies(), serving.balancing, "balancing policy").make;
-  balance_state_.stream = Stream(deployment_.seed, "balancing");
-  build_instances();
-}
-
-Simulation::~Simulation() = default;
-
-void Simulation::build_instances() {
-  for (int id = 0; id < parallel_.instances; ++id) {
-    if (deployment_.model.experts > 0) build_experts(id);
-    instances_.push_back(std::make_unique<Instance>(
-        id, machine_, *recorder_, *blame_, *ledger_, build_step_model(id), build_ranks(id),
-        deployment_.serving, deployment_.seed, hooks_for(id)));
-  }
-}
-
-void Simulation::build_experts(int id) {
-  const ModelShape& model = deployment_.model;
-  const int slots = expert_slots(model, deployment_.placement, parallel_);
-  routers_.push_back(std::make_unique<Router>(
-      deployment_.router, router_shape(model, deployment_.router), deployment_.seed, domains_));
-  std::vector<GpuId> ranks = expert_ranks(parallel_, id);
-  // Attention ranks of one GPU group see every token, so there is nothing to dispatch.
-  const bool sends_tokens = parallel_.ep > 1 && parallel_.dp > 1;
-  networks_.push_back(sends_tokens ? std::make_unique<MoeNetwork>(deployment_.cluster, ranks,
-                                                                  model, deployment_.serving,
-                                                                  slots / parallel_.ep)
-                                   : nullptr);
-  const std::vector<double> speed = expert_speeds(deployment_.cluster, ranks);
-  const int nodes = sends_tokens ? networks_.back()->ranks().domains() : 1;
-  auto moe = std::make_unique<MoeStep>(*routers_.back(), deployment_.placement.dispatch,
-                                       layer_costs_->experts(slots / parallel_.ep), speed);
-  moe->use(first_placement(*routers_.back(), deployment_.placement, slots, nodes, parallel_.ep,
-                           speed));
-  moe_.push_back(std::move(moe));
-}
-
-std::unique_ptr<StepModel> Simulation::build_step_model(int id) {
-  const auto i = static_cast<std::size_t>(id);
-  const bool dense = deployment_.model.experts == 0;
-  std::vector<GpuId> group;
-  for (int g = 0; g < parallel_.gpus; ++g) group.emplace_back(id * parallel_.gpus + g);
-  std::vector<GpuId> rank(group.begin(), group.begin() + parallel_.tp);
-  return std::make_unique<StepModel>(deployment_.model, parallel_, deployment_.serving,
-                                     *layer_costs_, dense ? nullptr : moe_[i].get(),
-                                     dense ? nullptr : networks_[i].get(),
-                                     RankGroup(deployment_.cluster, std::move(rank)),
-                                     RankGroup(deployment_.cluster, std::move(group)));
-}
-
-std::vector<AttentionRank> Simulation::build_ranks(int id) const {
-  const ServingOptions& serving = deployment_.serving;
-  const RankLimits limits{.max_batch = serving.max_batch,
-                          .max_tokens = serving.max_tokens_per_step,
-                          .chunked_prefill = serving.chunked_prefill,
-                          .kv_block = serving.kv_block,
-                          .kv_blocks = memory_.kv_blocks,
-                          .speculative_tokens = serving.speculative_tokens,
-                          .domains = static_cast<int>(domains_.size())};
-  std::vector<AttentionRank> ranks;
-  for (int d = 0; d < parallel_.dp; ++d) {
-    const auto index = static_cast<std::uint64_t>(id * parallel_.dp + d);
-    ranks.emplace_back(limits, Stream(deployment_.seed, "attention rank", index));
-  }
-  return ranks;
-}
-
-InstanceHooks Simulation::hooks_for(int id) {
-  InstanceHooks hooks;
-  hooks.step = [this, id](const StepReport& report, Seconds begin, Seconds end) {
-    step_ended(id, report, begin, end);
-  };
-  hooks.admitted = [this](Seconds now) { note_queues(now); };
-  hooks.finished = [this](RequestId, Seconds now) { request_done(now); };
-  hooks.handed_over = [](const RankRequest&, Seconds) {};
-  return hooks;
-}
 
 void Simulation::run(const Watch& watch) {
   watch_ = watch;
@@ -143,7 +21,10 @@ void Simulation::run(const Watch& watch) {
 // Open loop: one arrival is scheduled at a time, so that a million requests need no memory.
 void Simulation::await_next() {
   std::optional<Request> request = source_->next();
-  if (!request) return;
+  if (!request) {
+    all_arrived_ = true;
+    return;
+  }
   machine_.at(request->arrival, [this, r = *request] {
     arrive(r);
     await_next();
@@ -156,7 +37,7 @@ void Simulation::arrive(const Request& request) {
                      request.output_tokens);
   // A host time of the user's own replaces all that the profile says of the host.
   const bool own = deployment_.serving.step_overhead.value >= 0;
-  const Seconds delay = own ? Seconds{0} : layer_costs_->request_overhead();
+  const Seconds delay = own ? Seconds{0} : costs().request_overhead();
   if (delay.value > 0) {
     machine_.after(delay, [this, request] { submit(request); });
   } else {
@@ -164,14 +45,34 @@ void Simulation::arrive(const Request& request) {
   }
 }
 
+std::optional<int> Simulation::pick(const std::vector<int>& among, const BalanceKey& key,
+                                    BalanceState& state) {
+  std::vector<Candidate> candidates;
+  bool any = false;
+  for (const int id : among) {
+    candidates.push_back(instances_[static_cast<std::size_t>(id)]->candidate());
+    any = any || candidates.back().available;
+  }
+  if (!any) return std::nullopt;
+  return among[balance_(candidates, key, state)];
+}
+
 void Simulation::submit(const Request& request) {
   const Seconds now = machine_.now();
-  std::vector<Candidate> candidates;
-  for (const auto& instance : instances_) candidates.push_back(instance->candidate());
   const int domain = domain_of_tenant_[static_cast<std::size_t>(request.tenant)];
-  const std::size_t pick = balance_(
-      candidates, {static_cast<std::uint64_t>(domain), request.prefix}, balance_state_);
-  switch (instances_[pick]->submit(request, domain)) {
+  const BalanceKey key{static_cast<std::uint64_t>(domain), request.prefix};
+  const std::optional<int> id = pick(entry_, key, balance_state_);
+  if (!id && awaits_return()) {
+    held_.arrivals.push_back(request);
+    return;
+  }
+  auto verdict = Instance::Verdict::never_fits;
+  // A decode pool is alike throughout: what never fits in one never fits in any.
+  const bool fits =
+      decode_.empty() || instances_[static_cast<std::size_t>(decode_.front())]->ever_fits(
+                             request.input_tokens, request.output_tokens);
+  if (id && fits) verdict = instances_[static_cast<std::size_t>(*id)]->submit(request, domain);
+  switch (verdict) {
     case Instance::Verdict::accepted:
       note_queues(now);
       return;
@@ -185,11 +86,14 @@ void Simulation::submit(const Request& request) {
   request_done(now);
 }
 
+// The run ends with its last request, whatever timers are left (faults that would come later).
 void Simulation::request_done(Seconds now) {
   ++ended_;
   if (std::optional<Request> next = source_->next_after(now)) {
     machine_.at(next->arrival, [this, r = *next] { arrive(r); });
   }
+  const bool no_more = source_->closed_loop() || all_arrived_;
+  if (no_more && ended_ == source_->made()) machine_.stop();
 }
 
 void Simulation::note_queues(Seconds now) {
@@ -206,7 +110,7 @@ void Simulation::note_queues(Seconds now) {
 void Simulation::step_ended(int id, const StepReport& report, Seconds begin, Seconds end) {
   Straggler straggler;
   straggler.layer = LayerId{report.straggler_layer};
-  straggler.gpu = GpuId{id * parallel_.gpus + report.straggler_rank * parallel_.moe_tp};
+  straggler.gpu = GpuId{first_gpu(id).value + report.straggler_rank * pool(id).parallel.moe_tp};
   straggler.expert = ExpertId{report.straggler_expert};
   straggler.expert_seconds = Seconds{report.time[Cause::expert_straggler]};
   straggler.link = report.busiest_link;
@@ -231,10 +135,14 @@ void Simulation::step_ended(int id, const StepReport& report, Seconds begin, Sec
   timeline_->add(column(TimelineColumn::output_tokens), end, report.output_tokens);
   timeline_->sample(column(TimelineColumn::step_time), end, (end - begin).value);
   timeline_->sample(column(TimelineColumn::batch_tokens), end, report.tokens);
-  timeline_->sample(column(TimelineColumn::kv_used), end, instance.kv_used(memory_.kv_blocks));
+  timeline_->sample(column(TimelineColumn::kv_used), end, instance.kv_used(pool(id).memory.kv_blocks));
   if (!moe_.empty()) {
     timeline_->sample(column(TimelineColumn::balancedness), end, report.balancedness,
                       report.tokens);
+  }
+  const bool whole = !site(id).healthy;
+  if (!rebalancers_.empty() && whole) {
+    rebalancers_[static_cast<std::size_t>(id)]->step_ended(report);
   }
   if (observer_) observer_(id, report, begin, end);
   if (watch_ && !watch_(ended_, end)) machine_.stop();

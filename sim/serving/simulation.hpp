@@ -20,10 +20,13 @@
 #include "sim/placement/options.hpp"
 #include "sim/placement/placement.hpp"
 #include "sim/router/options.hpp"
+#include "sim/serving/gpu_health.hpp"
 #include "sim/serving/instance.hpp"
 #include "sim/serving/memory.hpp"
 #include "sim/serving/options.hpp"
 #include "sim/serving/parallelism.hpp"
+#include "sim/serving/pools.hpp"
+#include "sim/serving/rebalancer.hpp"
 #include "sim/serving/usage_history.hpp"
 #include "sim/workload/options.hpp"
 #include "sim/workload/source.hpp"
@@ -40,6 +43,7 @@ struct Deployment {
   PlacementOptions placement;
   RouterOptions router;
   TrafficOptions traffic;
+  std::vector<FaultOptions> faults = {};
   std::int64_t requests = 0;
   std::uint64_t seed = 1;
 };
@@ -75,16 +79,25 @@ class Simulation {
   // Runs until every request has ended.
   void run(const Watch& watch = {});
 
-  [[nodiscard]] const Parallelism& parallel() const { return parallel_; }
-  [[nodiscard]] const MemoryPlan& memory() const { return memory_; }
+  // Where an instance runs, and as what.
+  [[nodiscard]] const Pool& pool(int instance) const { return pools_[site(instance).pool]; }
+  [[nodiscard]] GpuId first_gpu(int instance) const { return site(instance).first; }
+  // Of the first pool.
+  [[nodiscard]] const Parallelism& parallel() const { return pools_.front().parallel; }
+  // Of the pool that keeps the KV of running requests.
+  [[nodiscard]] const MemoryPlan& memory() const { return pools_.back().memory; }
   [[nodiscard]] const Recorder& recorder() const { return *recorder_; }
   [[nodiscard]] const Blame& blame() const { return *blame_; }
   [[nodiscard]] const Timeline& timeline() const { return *timeline_; }
   [[nodiscard]] const LinkLedger& ledger() const { return *ledger_; }
   [[nodiscard]] const UsageHistory& usage() const { return *usage_; }
-  [[nodiscard]] const LayerCosts& costs() const { return *layer_costs_; }
+  [[nodiscard]] const LayerCosts& costs() const { return *pool_costs_.front(); }
   // Of the tenants, distinct, as the routers number them.
   [[nodiscard]] const std::vector<std::string>& domains() const { return domains_; }
+  // Faults and rebalances, in order of their beginning.
+  [[nodiscard]] const std::vector<Incident>& incidents() const { return incidents_; }
+  // Requests that lost their GPU and began anew.
+  [[nodiscard]] std::int64_t retries() const { return retries_; }
   [[nodiscard]] int instances() const { return static_cast<int>(instances_.size()); }
   [[nodiscard]] const Instance& instance(int i) const {
     return *instances_[static_cast<std::size_t>(i)];
@@ -93,6 +106,10 @@ class Simulation {
   [[nodiscard]] const MoeStep* moe(int i) const {
     return moe_.empty() ? nullptr : moe_[static_cast<std::size_t>(i)].get();
   }
+  // Null where the placement stays as it is.
+  [[nodiscard]] const Rebalancer* rebalancer(int i) const {
+    return rebalancers_.empty() ? nullptr : rebalancers_[static_cast<std::size_t>(i)].get();
+  }
   // Null where no tokens are sent to experts.
   [[nodiscard]] const MoeNetwork* network(int i) const {
     return networks_.empty() ? nullptr : networks_[static_cast<std::size_t>(i)].get();
@@ -100,26 +117,75 @@ class Simulation {
   [[nodiscard]] Seconds duration() const { return end_; }
 
  private:
+  // An instance's place, and its state while GPUs are gone.
+  struct Site {
+    std::size_t pool = 0;
+    GpuId first;
+    std::vector<bool> gone;    // [gpus of the instance]
+    std::int64_t outages = 0;  // a recovery that another outage overtook means nothing
+    bool recovering = false;
+    std::optional<Placement> healthy;  // the placement before GPUs went
+  };
+  // What waits for an instance that comes back.
+  struct Held {
+    std::vector<Request> arrivals;
+    std::vector<RankRequest> retries;
+  };
+  [[nodiscard]] const Site& site(int instance) const {
+    return sites_[static_cast<std::size_t>(instance)];
+  }
+
+  // simulation_build.cpp
+  void plan_all_pools();
   void build_instances();
   void build_experts(int id);
+  void build_rebalancer(int id);
   std::unique_ptr<StepModel> build_step_model(int id);
   std::vector<AttentionRank> build_ranks(int id) const;
   InstanceHooks hooks_for(int id);
+
+  // simulation.cpp
   void arrive(const Request& request);
   void submit(const Request& request);  // to an instance, when the server has read it
   void await_next();
   void request_done(Seconds now);
   void note_queues(Seconds now);
   void step_ended(int id, const StepReport& report, Seconds begin, Seconds end);
+  // An instance of those for the request; none while all are down.
+  std::optional<int> pick(const std::vector<int>& among, const BalanceKey& key,
+                          BalanceState& state);
+
+  // simulation_faults.cpp
+  void schedule_all_faults();
+  void speed_changed(std::span<const GpuId> gpus, double speed);
+  void update_health(int id);
+  std::vector<bool> ranks_gone(int id, int gpus_per_rank) const;
+  [[nodiscard]] Placement placement_left(int id) const;
+  [[nodiscard]] MemoryPlan memory_with(int id, int slots_per_gpu) const;
+  [[nodiscard]] bool can_go_on(int id) const;
+  void recover(int id);
+  void lay_out(int id);
+  void give_up(const std::vector<RankRequest>& requests);  // on_failure
+  void resubmit(RankRequest request);
+  void fail(const RankRequest& request);
+  [[nodiscard]] bool awaits_return() const;
+  void release_held();
+
+  // simulation_transfer.cpp
+  void hand_over(int from, const RankRequest& request, int rank, Seconds now);
+  std::vector<Flow> kv_flows(int from, int from_rank, int to, int to_rank, int tokens) const;
+  void account(const std::vector<Flow>& flows, std::span<const Seconds> finish, Seconds start);
 
   Deployment deployment_;
   Machine& machine_;
-  Parallelism parallel_;
-  MemoryPlan memory_;
+  std::vector<Pool> pools_;
+  std::vector<Site> sites_;  // [instances]
+  std::vector<int> entry_;   // instances that take new requests
+  std::vector<int> decode_;  // instances that get KV from others
   std::optional<RequestSource> source_;
   std::vector<std::string> domains_;
   std::vector<int> domain_of_tenant_;
-  std::unique_ptr<LayerCosts> layer_costs_;
+  std::vector<std::unique_ptr<LayerCosts>> pool_costs_;
   std::unique_ptr<Recorder> recorder_;
   std::unique_ptr<Blame> blame_;
   std::unique_ptr<Timeline> timeline_;
@@ -129,8 +195,16 @@ class Simulation {
   std::vector<std::unique_ptr<MoeStep>> moe_;
   std::vector<std::unique_ptr<MoeNetwork>> networks_;
   std::vector<std::unique_ptr<Instance>> instances_;
+  std::vector<std::unique_ptr<Rebalancer>> rebalancers_;
   Balance balance_;
   BalanceState balance_state_;
+  BalanceState decode_balance_;
+  GpuHealth health_;
+  int returns_expected_ = 0;  // faults that will end and give GPUs back
+  Held held_;
+  std::vector<Incident> incidents_;
+  std::int64_t retries_ = 0;
+  bool all_arrived_ = false;  // open loop: the source has no more
   Seconds end_{0};
   std::int64_t ended_ = 0;
   Watch watch_;

@@ -1,9 +1,20 @@
 #include "sim/serving/step_model.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace moesim {
+
+namespace {
+
+std::vector<GpuId> first_gpus(const RankGroup& rank, int count) {
+  std::vector<GpuId> gpus;
+  for (int g = 0; g < count; ++g) gpus.emplace_back(rank.gpus().front().value + g);
+  return gpus;
+}
+
+}  // namespace
 
 StepModel::StepModel(const ModelShape& model, const Parallelism& parallel,
                      const ServingOptions& options, const LayerCosts& costs, MoeStep* moe,
@@ -16,6 +27,7 @@ StepModel::StepModel(const ModelShape& model, const Parallelism& parallel,
       network_(network),
       rank_(std::move(rank)),
       group_(std::move(group)),
+      shards_(rank_.cluster(), first_gpus(rank_, parallel.moe_tp)),
       collectives_(rank_.cluster().gpu(GpuId{0}).name),
       phases_(model.layers) {
   const auto gpus = static_cast<std::size_t>(parallel.gpus);
@@ -30,13 +42,21 @@ StepModel::StepModel(const ModelShape& model, const Parallelism& parallel,
   attention_mean_.resize(costs.kinds());
 }
 
-void StepModel::set_slowdown(std::vector<double> slowdown) {
-  slowdown_ = std::move(slowdown);
-  std::ranges::fill(rank_slowdown_, 1.0);
-  for (std::size_t g = 0; g < slowdown_.size(); ++g) {
+void StepModel::set_slowdown(const std::vector<double>& slowdown) {
+  rank_slowdown_.assign(rank_slowdown_.size(), 1.0);
+  expert_slowdown_.assign(slowdown.empty() ? 0 : static_cast<std::size_t>(parallel_.ep), 1.0);
+  for (std::size_t g = 0; g < slowdown.size(); ++g) {
     double& rank = rank_slowdown_[g / static_cast<std::size_t>(parallel_.tp)];
-    rank = std::max(rank, slowdown_[g]);
+    double& expert = expert_slowdown_[g / static_cast<std::size_t>(parallel_.moe_tp)];
+    rank = std::max(rank, slowdown[g]);
+    expert = std::max(expert, slowdown[g]);
   }
+}
+
+// Between the GPUs that share an expert's matrices: each must see all of its tokens.
+Seconds StepModel::in_shards(GroupOp op, Bytes bytes) const {
+  if (parallel_.moe_tp <= 1 || bytes.value == 0) return Seconds{0};
+  return collectives_.time(op, shards_, bytes).time;
 }
 
 template <class TimeOf>
@@ -68,27 +88,59 @@ void StepModel::exchange_whole(MoeLayerTime& time) const {
   time.combine = collectives_.time(GroupOp::reduce_scatter, group_, rows).time;
 }
 
+namespace {
+
+// Decodes that every rank runs: the smallest captured graph that holds the busiest rank's. 0:
+// no padding, as in a step with prompts.
+int graph_of(std::span<const AttentionRank> ranks, const std::vector<int>& sizes) {
+  int most = 0;
+  for (const AttentionRank& rank : ranks) {
+    if (!rank.batch().chunks.empty()) return 0;
+    most = std::max(most, rank.batch().decodes);
+  }
+  int best = 0;
+  for (const int size : sizes) {
+    if (size >= most && (best == 0 || size < best)) best = size;
+  }
+  return best;
+}
+
+// The batch with empty rows up to `decodes`; they read no KV.
+RankBatch padded(const RankBatch& batch, int decodes, int rows_each) {
+  RankBatch out = batch;
+  out.decodes = decodes;
+  out.decode_tokens = decodes * rows_each;
+  return out;
+}
+
+}  // namespace
+
 void StepModel::measure_ranks(std::span<const AttentionRank> ranks) {
   tokens_ = 0;
   most_tokens_ = 0;
   prefill_ = false;
+  const int graph = graph_of(ranks, options_.graph_sizes);
+  const int rows = 1 + static_cast<int>(std::ceil(options_.speculative_tokens));
   for (std::size_t d = 0; d < ranks.size(); ++d) {
     const RankBatch& batch = ranks[d].batch();
-    rank_tokens_[d] = batch.tokens();
-    tokens_ += rank_tokens_[d];
+    rank_tokens_[d] = graph > 0 ? graph * rows : batch.tokens();
+    tokens_ += batch.tokens();
     most_tokens_ = std::max(most_tokens_, rank_tokens_[d]);
     prefill_ = prefill_ || !batch.chunks.empty();
   }
   part_ = options_.overlap == Overlap::two_batch && network_ != nullptr ? 0.5 : 1.0;
   const auto tp = static_cast<std::size_t>(parallel_.tp);
   for (std::size_t g = 0; g < gpu_tokens_.size(); ++g) {
-    gpu_tokens_[g] = part_ * rank_tokens_[g / tp] / static_cast<double>(parallel_.tp);
+    gpu_tokens_[g] = part_ * ranks[g / tp].batch().tokens() / static_cast<double>(parallel_.tp);
   }
   for (std::size_t kind = 0; kind < core_.size(); ++kind) {
     attention_[kind] = Seconds{0};
     attention_mean_[kind] = Seconds{0};
     for (std::size_t d = 0; d < ranks.size(); ++d) {
-      core_[kind][d] = rank_slowdown_[d] * costs_.attention(ranks[d].batch(), kind, part_);
+      const Seconds core =
+          graph > 0 ? costs_.attention(padded(ranks[d].batch(), graph, rows), kind, part_)
+                    : costs_.attention(ranks[d].batch(), kind, part_);
+      core_[kind][d] = rank_slowdown_[d] * core;
       attention_[kind] = std::max(attention_[kind], core_[kind][d]);
       attention_mean_[kind] += core_[kind][d] / static_cast<double>(ranks.size());
     }
@@ -116,13 +168,18 @@ void StepModel::add_attention(std::size_t kind, CauseSeconds& time) const {
 }
 
 MoeLayerTime StepModel::moe_layer(int layer, LinkLedger& ledger, Seconds now, LinkId& busiest) {
-  MoeLayerTime time = moe_->layer(layer, part_, slowdown_);
+  MoeLayerTime time = moe_->layer(layer, part_, expert_slowdown_);
   if (network_ != nullptr) {
     DispatchDemand& demand = moe_->demand(layer);
-    demand.tokens.assign(gpu_tokens_.begin(), gpu_tokens_.end());
+    const auto shards = static_cast<std::size_t>(parallel_.moe_tp);
+    demand.tokens.assign(gpu_tokens_.size() / shards, 0.0);
+    for (std::size_t g = 0; g < gpu_tokens_.size(); ++g) {
+      demand.tokens[g / shards] += gpu_tokens_[g];
+    }
     const ExchangeTime exchange = network_->exchange(demand, prefill_, ledger, now, 1 / part_);
-    time.dispatch = exchange.dispatch;
-    time.combine = exchange.combine;
+    const Bytes rows{time.most_tokens * model_.hidden};
+    time.dispatch = exchange.dispatch + in_shards(GroupOp::all_gather, rows);
+    time.combine = exchange.combine + in_shards(GroupOp::reduce_scatter, 2.0 * rows);
     busiest = exchange.busiest;
   } else {
     exchange_whole(time);

@@ -57,8 +57,8 @@ class StepModel {
   // Of the steps that have ended.
   [[nodiscard]] const PhaseTotals& phases() const { return phases_; }
 
-  // [gpus of the instance] a straggler's factor on its compute time; 1 is healthy.
-  void set_slowdown(std::vector<double> slowdown);
+  // [gpus of the instance] a straggler's factor on its compute time; empty: all healthy.
+  void set_slowdown(const std::vector<double>& slowdown);
   // [gpus of the instance] seconds of compute since the start; routed experts are MoeStep's.
   [[nodiscard]] const std::vector<double>& attention_seconds() const { return attention_busy_; }
   [[nodiscard]] const std::vector<double>& dense_seconds() const { return dense_busy_; }
@@ -82,6 +82,7 @@ class StepModel {
   void account_busy(std::span<const AttentionRank> ranks);
   [[nodiscard]] Seconds all_reduce(double tokens) const;
   void exchange_whole(MoeLayerTime& time) const;
+  [[nodiscard]] Seconds in_shards(GroupOp op, Bytes bytes) const;
   // The slowest rank's time; `time_of` takes the rank's batch tokens.
   template <class TimeOf>
   [[nodiscard]] Seconds slowest(TimeOf time_of) const;
@@ -92,14 +93,15 @@ class StepModel {
   const LayerCosts& costs_;
   MoeStep* moe_;
   MoeNetwork* network_;
-  RankGroup rank_;   // the GPUs of one attention rank
-  RankGroup group_;  // the GPUs of the instance
+  RankGroup rank_;    // the GPUs of one attention rank
+  RankGroup group_;   // the GPUs of the instance
+  RankGroup shards_;  // the GPUs of one expert rank, which share its matrices
   GroupCollectives collectives_;
   PhaseTotals phases_;
-  std::vector<double> slowdown_;        // [gpus] or empty
-  std::vector<double> rank_slowdown_;   // [dp]
-  std::vector<double> attention_busy_;  // [gpus]
-  std::vector<double> dense_busy_;      // [gpus]
+  std::vector<double> expert_slowdown_;  // [ep] or empty
+  std::vector<double> rank_slowdown_;    // [dp]
+  std::vector<double> attention_busy_;   // [gpus]
+  std::vector<double> dense_busy_;       // [gpus]
 
   // Of the step in hand.
   double part_ = 1;  // of the step that runs at once: 1/2 for a micro-batch

@@ -4,16 +4,18 @@
 
 namespace moesim {
 
-UsageHistory::UsageHistory(const Parallelism& parallel, int links)
-    : moe_tp_(parallel.moe_tp),
-      gpus_(static_cast<std::size_t>(parallel.instances),
-            CounterHistory(static_cast<std::size_t>(parallel.gpus))),
-      links_(static_cast<std::size_t>(links)),
-      busy_(static_cast<std::size_t>(parallel.gpus)) {}
+UsageHistory::UsageHistory(const std::vector<Parallelism>& instances, int links)
+    : links_(static_cast<std::size_t>(links)) {
+  for (const Parallelism& p : instances) {
+    moe_tp_.push_back(p.moe_tp);
+    gpus_.emplace_back(static_cast<std::size_t>(p.gpus));
+  }
+}
 
 void UsageHistory::step_ended(int instance, const StepModel& model, const MoeStep* moe,
                               const LinkLedger& ledger, Seconds begin, Seconds end) {
-  const auto tp = static_cast<std::size_t>(moe_tp_);
+  const auto tp = static_cast<std::size_t>(moe_tp_[static_cast<std::size_t>(instance)]);
+  busy_.resize(model.attention_seconds().size());
   for (std::size_t g = 0; g < busy_.size(); ++g) {
     busy_[g] = model.attention_seconds()[g] + model.dense_seconds()[g];
     if (moe != nullptr) busy_[g] += moe->totals().rank_seconds[g / tp];

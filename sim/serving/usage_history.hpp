@@ -13,7 +13,8 @@ namespace moesim {
 
 class UsageHistory {
  public:
-  UsageHistory(const Parallelism& parallel, int links);
+  // How each instance is spread over its GPUs.
+  UsageHistory(const std::vector<Parallelism>& instances, int links);
 
   // `moe` is null for a dense model.
   void step_ended(int instance, const StepModel& model, const MoeStep* moe,
@@ -27,10 +28,10 @@ class UsageHistory {
   [[nodiscard]] const CounterHistory& links() const { return links_; }
 
  private:
-  int moe_tp_;
+  std::vector<int> moe_tp_;           // [instances]
   std::vector<CounterHistory> gpus_;  // [instances]
   CounterHistory links_;
-  std::vector<double> busy_;  // [gpus of an instance]
+  std::vector<double> busy_;  // [gpus of the instance in hand]
 };
 
 }  // namespace moesim

@@ -45,7 +45,7 @@ Trial trial_of(const Scenario& s) {
   }
   Router router(s.router, router_shape(s.model, s.router), s.seed,
                 domains_of(s.traffic.tenants).first);
-  const std::vector<GpuId> ranks = expert_ranks(parallel, 0);
+  const std::vector<GpuId> ranks = expert_ranks(parallel, GpuId{0});
   Trial trial;
   trial.expert = expert_bytes(s.model);
   const int width = s.model.dispatch_width > 0 ? s.model.dispatch_width : s.model.hidden;

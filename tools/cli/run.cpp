@@ -22,6 +22,7 @@
 #include "tools/report/result_json.hpp"
 #include "tools/report/sparkline.hpp"
 #include "tools/report/table.hpp"
+#include "tools/walk/dense.hpp"
 #include "tools/walk/walk.hpp"
 
 namespace moesim {
@@ -38,6 +39,7 @@ struct RunArguments {
   bool check_slo = false;
   std::string format = "table";
   std::string trace_window;
+  std::string dense;  // empty: no comparison
 };
 
 fs::path result_folder(const RunArguments& arguments, const Scenario& scenario) {
@@ -62,32 +64,48 @@ void prepare_folder(const fs::path& folder, const Scenario& scenario) {
 struct Ran {
   Result result;
   std::string sparklines;
+  std::string beside;  // the comparison with a dense model
 };
+
+// The same load on a dense model; a run has one SimGrid engine, so this one is analytic.
+std::string run_dense(const std::string& which, const Scenario& scenario, Result& result) {
+  Walk walk(dense_counterpart(scenario, which), analytic_engine());
+  walk.run([](double, Seconds) { return !interrupted(); });
+  const Result dense = walk.result(MOESIM_VERSION);
+  result.utilization.dense_baseline = dense.utilization.achieved_flops;
+  return compare_with_dense(result, dense);
+}
 
 // Simulates and writes the whole folder; a run that `progress` ends is partial.
 Ran run_into(const fs::path& folder, const Scenario& scenario, const TraceWindow& window,
-             const Progress& progress) {
+             const Progress& progress, const std::string& dense = {}) {
   Walk walk(scenario, simgrid_engine());
   prepare_folder(folder, scenario);
   walk.trace_steps(window);
   walk.run(progress);
   Result result = walk.result(MOESIM_VERSION);
+  std::string beside;
+  if (!dense.empty() && !result.partial) beside = run_dense(dense, scenario, result);
   const Simulation& simulation = walk.simulation();
   write_results(folder, result, simulation.recorder(), &simulation.blame(),
                 &simulation.timeline());
   const ReportSeries series = walk.series();
   write_report(folder, result, series, resolved_toml(scenario));
   walk.trace()->write(folder / "trace.pftrace");
-  return {std::move(result), key_sparklines(series)};
+  return {std::move(result), key_sparklines(series), std::move(beside)};
 }
 
-Ran run_once(const fs::path& folder, const Scenario& scenario, const TraceWindow& window) {
+Ran run_once(const fs::path& folder, const Scenario& scenario, const TraceWindow& window,
+             const std::string& dense) {
   StatusLine status("simulating " + scenario.name);
   watch_for_interrupts();
-  return run_into(folder, scenario, window, [&](double share, Seconds now) {
-    status.show(share, now);
-    return !interrupted();
-  });
+  return run_into(
+      folder, scenario, window,
+      [&](double share, Seconds now) {
+        status.show(share, now);
+        return !interrupted();
+      },
+      dense);
 }
 
 // Seeds seed .. seed + N - 1, a process each; the first one writes the folder, to which the
@@ -137,10 +155,11 @@ int run(const RunArguments& arguments) {
                                  ? TraceWindow{}
                                  : parse_trace_window(arguments.trace_window);
   const Ran ran = arguments.replications > 1
-                      ? Ran{run_replications(folder, scenario, arguments, window), {}}
-                      : run_once(folder, scenario, window);
+                      ? Ran{run_replications(folder, scenario, arguments, window), {}, {}}
+                      : run_once(folder, scenario, window, arguments.dense);
   const Result& result = ran.result;
   print(render_as(arguments.format, result, color_of(stdout)));
+  if (arguments.format == "table") print(ran.beside);
   if (arguments.format == "table" && is_terminal(stdout)) print(ran.sparklines);
   say(fmt::format("Results are in {}\n", folder.string()));
   if (result.partial) throw Interrupted{};
@@ -166,6 +185,9 @@ Action declare_run(CLI::App& app) {
          "Simulated time that trace.pftrace shows; two seconds after the warm-up if not "
          "given")
       ->type_name("FROM:UNTIL");
+  app.add_option("--dense", arguments->dense,
+                 "Beside it a dense model: active or total (as many parameters), or a preset")
+      ->type_name("MODEL");
   app.add_flag("--check-slo", arguments->check_slo, "Exit 3 when an SLO is missed");
   app.add_option("--format", arguments->format, "What stdout gets")
       ->check(CLI::IsMember({"table", "json", "csv", "markdown", "vllm"}))

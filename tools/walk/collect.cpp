@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
+#include "sim/base/units_text.hpp"
 #include "sim/placement/bounds.hpp"
 #include "sim/router/load_metrics.hpp"
 
@@ -93,7 +95,7 @@ void collect_layers(const Simulation& simulation, Result& result) {
       for (const int slot : slots) {
         const int rank = placement.slot_gpus(expert.layer)[static_cast<std::size_t>(slot)];
         expert.gpus += fmt::format("{}{}", expert.gpus.empty() ? "" : " ",
-                                   rank * simulation.parallel().moe_tp);
+                                   rank * simulation.pool(0).parallel.moe_tp);
       }
       expert.tokens = of_layer[e];
       expert.load =
@@ -111,12 +113,57 @@ void collect_layers(const Simulation& simulation, Result& result) {
   }
 }
 
+// Of a token's k assignments in a layer one or more are lost with 1 - (1 - d)^k, d being the
+// share of assignments that are.
+void collect_overflow(const Scenario& scenario, const Simulation& simulation, Result& result) {
+  OverflowTotals all;
+  for (int i = 0; simulation.moe(0) != nullptr && i < simulation.instances(); ++i) {
+    const OverflowTotals& some = simulation.moe(i)->totals().overflow;
+    all.routed += some.routed;
+    all.overflowed += some.overflowed;
+    all.dropped += some.dropped;
+  }
+  if (all.routed == 0 || all.overflowed == 0) return;
+  const auto share = [&](long part) {
+    return static_cast<double>(part) / static_cast<double>(all.routed);
+  };
+  result.balance.overflow_rate = share(all.overflowed);
+  result.balance.dropped_token_rate =
+      1 - std::pow(1 - share(all.dropped), scenario.model.top_k);
+  result.notes.push_back(fmt::format(
+      "{:.2g} % of the assignments were beyond their expert's capacity; {:.2g} % of "
+      "the tokens lost an expert in a layer",
+      100 * result.balance.overflow_rate, 100 * result.balance.dropped_token_rate));
+}
+
+void collect_operations(const Simulation& simulation, Result& result) {
+  if (simulation.retries() > 0) {
+    result.notes.push_back(
+        fmt::format("{} requests lost their GPU and began anew", simulation.retries()));
+  }
+  RebalanceTotals moved;
+  for (int i = 0; simulation.rebalancer(0) != nullptr && i < simulation.instances(); ++i) {
+    const RebalanceTotals& some = simulation.rebalancer(i)->totals();
+    moved.rebalances += some.rebalances;
+    moved.experts += some.experts;
+    moved.bytes += some.bytes;
+  }
+  if (moved.rebalances > 0) {
+    result.notes.push_back(fmt::format("{} rebalances moved {} experts, {}", moved.rebalances,
+                                       moved.experts, to_display(moved.bytes)));
+  }
+}
+
 void collect_gpus(const Cluster& cluster, const Simulation& simulation, Result& result) {
-  const Parallelism& p = simulation.parallel();
   const double duration = std::max(1e-12, simulation.duration().value);
+  int instance = 0;
   for (int g = 0; g < cluster.gpus(); ++g) {
-    const int instance = g / p.gpus;
-    const auto local = static_cast<std::size_t>(g % p.gpus);
+    while (g >=
+           simulation.first_gpu(instance).value + simulation.pool(instance).parallel.gpus) {
+      ++instance;
+    }
+    const Parallelism& p = simulation.pool(instance).parallel;
+    const auto local = static_cast<std::size_t>(g - simulation.first_gpu(instance).value);
     GpuResult gpu;
     gpu.name = cluster.graph().vertices[cluster.place(GpuId{g}).vertex.index()].name;
     gpu.node = cluster.node_of(GpuId{g}).value;
@@ -138,7 +185,7 @@ void collect_gpus(const Cluster& cluster, const Simulation& simulation, Result& 
     const Seconds working = gpu.attention + gpu.dense + gpu.expert;
     gpu.utilization = working.value / duration;
     gpu.waiting = std::max(Seconds{0}, Seconds{duration} - working - gpu.network - gpu.host);
-    gpu.memory = simulation.memory().usable;
+    gpu.memory = simulation.pool(instance).memory.usable;
     result.utilization.gpu += gpu.utilization / cluster.gpus();
     result.utilization.expert_compute += gpu.expert.value / duration / cluster.gpus();
     result.gpus.push_back(gpu);
@@ -263,6 +310,8 @@ Result collect_result(const Scenario& scenario, const Cluster& cluster, const Co
   result.steps = all_steps(simulation);
   result.summary = summarize(simulation.recorder(), scenario.slo);
   collect_layers(simulation, result);
+  collect_overflow(scenario, simulation, result);
+  collect_operations(simulation, result);
   collect_router(scenario, simulation, result);
   collect_gpus(cluster, simulation, result);
   collect_links(cluster, simulation, result);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -46,6 +47,11 @@ ReportSeries collect_series(const Scenario& scenario, const Cluster& cluster,
   collect_usage(cluster, simulation, series);
   collect_experts(cluster, simulation, series);
   collect_marks(scenario, simulation.duration(), series);
+  for (const Incident& i : simulation.incidents()) {
+    const Seconds end = simulation.duration();
+    series.marks.push_back(
+        {i.at, i.until < i.at ? end : std::min(i.until, end), i.kind, i.text});
+  }
   return series;
 }
 

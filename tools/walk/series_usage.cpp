@@ -30,20 +30,25 @@ void add_rates(const CounterHistory& history, std::size_t counter, const GridAxi
 
 void collect_gpu_time(const Cluster& cluster, const Simulation& simulation,
                       ReportSeries& series) {
-  const int per_instance = simulation.parallel().gpus;
+  int instance = 0;
   Grid& grid = series.gpu_time;
   grid.rows = {"GPU", "", static_cast<std::size_t>(cluster.gpus()), 0, 1, {}};
   grid.columns = time_axis(simulation, Seconds{0}, simulation.duration());
   grid.value = "utilization";
   grid.unit = "ratio";
   for (int g = 0; g < cluster.gpus(); ++g) {
-    const int instance = g / per_instance;
+    while (instance < simulation.instances() &&
+           g >=
+               simulation.first_gpu(instance).value + simulation.pool(instance).parallel.gpus) {
+      ++instance;
+    }
     if (instance >= simulation.instances()) {  // a spare
       grid.values.resize(grid.values.size() + grid.columns.size, 0.0);
       continue;
     }
-    add_rates(simulation.usage().gpus(instance), static_cast<std::size_t>(g % per_instance),
-              grid.columns, simulation.duration(), 1, grid.values);
+    add_rates(simulation.usage().gpus(instance),
+              static_cast<std::size_t>(g - simulation.first_gpu(instance).value), grid.columns,
+              simulation.duration(), 1, grid.values);
   }
 }
 

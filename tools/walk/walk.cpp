@@ -14,6 +14,7 @@ Deployment deployment_of(const Scenario& scenario, Cluster& cluster, const CostM
           .placement = scenario.placement,
           .router = scenario.router,
           .traffic = scenario.traffic,
+          .faults = scenario.faults,
           .requests = scenario.requests,
           .seed = scenario.seed};
 }

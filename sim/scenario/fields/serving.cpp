@@ -8,6 +8,39 @@
 
 namespace moesim {
 
+namespace {
+
+const FieldTable& pool_fields() {
+  using O = PoolOptions;
+  static const FieldTable fields{
+      "A pool of instances of one role; what is left out is as [serving] says.",
+      "",
+      {
+          field(MOESIM_KEY(nodes), "Nodes of the pool; prefill has the cluster's first ones")
+              .range(1, 1 << 20)
+              .unset("what the other pool leaves, or half of them"),
+          field(MOESIM_KEY(instances), "Engines of the pool").range(1, 1 << 20),
+          field(MOESIM_KEY(tp), "GPUs per attention rank")
+              .range(1, 1 << 16)
+              .unset("serving.tp"),
+          field(MOESIM_KEY(dp), "Attention ranks per instance")
+              .range(1, 1 << 20)
+              .unset("all GPUs of the instance / tp"),
+          field(MOESIM_KEY(ep), "GPUs that share the experts of a layer")
+              .range(1, 1 << 20)
+              .unset("dp x tp"),
+          field(MOESIM_KEY(max_batch), "Running requests per attention rank at most")
+              .range(1, 1 << 20)
+              .unset("serving.max_batch"),
+          field(MOESIM_KEY(max_tokens_per_step), "Tokens per attention rank and step at most")
+              .range(1, 1 << 24)
+              .unset("serving.max_tokens_per_step"),
+      }};
+  return fields;
+}
+
+}  // namespace
+
 const FieldTable& serving_fields() {
   using O = ServingOptions;
   static const FieldTable fields{
@@ -64,6 +97,20 @@ const FieldTable& serving_fields() {
                 "Waiting requests per instance before one is turned away")
               .range(1)
               .unset("no limit"),
+          field(MOESIM_KEY(queue_deadline), "Requests not begun after this are turned away")
+              .range(0)
+              .unset("never"),
+          field(MOESIM_KEY(graph_sizes),
+                "Decodes per rank that graphs are captured for; steps are padded to them"),
+          field(MOESIM_KEY(on_failure), "Requests on a GPU that dies").one_of([] {
+            return Names{"retry", "fail"};
+          }),
+          field(MOESIM_KEY(recovery_time), "How long an EP group stands still that lost GPUs")
+              .range(0),
+          table(MOESIM_KEY(prefill), "disaggregated: the pool that computes prompts",
+                pool_fields()),
+          table(MOESIM_KEY(decode), "disaggregated: the pool that produces tokens",
+                pool_fields()),
           field(MOESIM_KEY(step_overhead), "Host time per step")
               .range(0)
               .unset("the profile's"),

@@ -1,0 +1,71 @@
+// KV on its way from a prefill to a decode instance.
+//
+// All of a prompt's KV goes at once when its first token is out, from the GPUs of its attention
+// rank to those of the rank that will decode it, over the cluster's links, which it shares with
+// other transfers. GQA heads are divided over the receiving GPUs; an MLA latent goes to each.
+#include <algorithm>
+
+#include "sim/serving/simulation.hpp"
+
+namespace moesim {
+
+std::vector<Flow> Simulation::kv_flows(int from, int from_rank, int to, int to_rank,
+                                       int tokens) const {
+  const ModelShape& model = deployment_.model;
+  const int senders = pool(from).parallel.tp;
+  const int receivers = pool(to).parallel.tp;
+  const int shards = model.attention.kind == AttentionKind::mla
+                         ? 1
+                         : std::min(receivers, std::max(1, model.attention.kv_heads));
+  const Bytes each = kv_bytes(model, tokens) / static_cast<double>(shards);
+  std::vector<Flow> flows;
+  for (int r = 0; r < receivers; ++r) {
+    flows.push_back(
+        {.src = GpuId{first_gpu(from).value + from_rank * senders + r * senders / receivers},
+         .dst = GpuId{first_gpu(to).value + to_rank * receivers + r},
+         .bytes = each});
+  }
+  return flows;
+}
+
+void Simulation::account(const std::vector<Flow>& flows, std::span<const Seconds> finish,
+                         Seconds start) {
+  for (std::size_t i = 0; i < flows.size(); ++i) {
+    ledger_->open(start, finish[i]);
+    const Path path = deployment_.cluster.path(flows[i].src, flows[i].dst);
+    for (const LinkId link : path.links()) ledger_->add(link, flows[i].bytes.value);
+  }
+}
+
+void Simulation::hand_over(int from, const RankRequest& request, int rank, Seconds now) {
+  const BalanceKey key{static_cast<std::uint64_t>(request.domain), 0};
+  const std::optional<int> to = pick(decode_, key, decode_balance_);
+  if (!to) {  // computed anew once there is somebody to decode it
+    RankRequest again = request;
+    again.prompt_left = again.context;
+    again.context = 0;
+    if (awaits_return()) {
+      held_.retries.push_back(again);
+    } else {
+      fail(again);
+    }
+    return;
+  }
+  Instance& decode = *instances_[static_cast<std::size_t>(*to)];
+  const int to_rank = decode.expect(request, key);
+  std::vector<Flow> flows = kv_flows(from, rank, *to, to_rank, request.context);
+  machine_.start(
+      flows, [this, &decode, to_rank, request, flows, now](std::span<const Seconds> finish) {
+        account(flows, finish, now);
+        blame_->waits(RequestId{request.request}, machine_.now(), Cause::kv_transfer);
+        const bool there = decode.has_rank(to_rank);
+        decode.accept_at(to_rank, request);
+        if (there) return;
+        RankRequest again = request;
+        again.prompt_left = again.context;
+        again.context = 0;
+        give_up({again});
+      });
+}
+
+}  // namespace moesim
