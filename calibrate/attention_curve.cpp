@@ -117,15 +117,19 @@ AttentionCurve CostModel::attention(const AttentionConfig& config) const {
     bmm.emplace(*profile_, AttentionOp::mla_bmm, heads, config.compute, measured_, target_);
     origin = worse(origin, bmm->origin());
   }
-  // The tables are of a latent of 512 + 64; others move and multiply in proportion.
+  // The tables are of a latent of 512 + 64 and heads of 128 + 64 + 128; others move and
+  // multiply in proportion.
   const double latent =
       mla && config.kv_lora_rank > 0 ? (config.kv_lora_rank + config.rope_dim) / 576.0 : 1;
   const auto decode_grid = tabulate(batches(), lengths(), [&](double batch, double kv) {
     const double absorb = bmm ? 2 * bmm->time(1, batch) : 0;  // before and after
     return decode.time(batch, kv) * latent + absorb;
   });
+  const double expanded = mla && config.nope_dim > 0
+                              ? (config.nope_dim + config.rope_dim + config.v_dim) / 320.0
+                              : 1;
   const auto prefill_grid = tabulate(batches(), lengths(), [&](double batch, double tokens) {
-    return prefill.time(batch, tokens);
+    return prefill.time(batch, tokens) * expanded;
   });
   add_transfer(origin);
   return {decode_grid, prefill_grid, mla ? 0.0 : config.window, origin};

@@ -107,6 +107,9 @@ struct AttentionSection {
 struct HostOverhead {
   Seconds per_step{0};
   Seconds per_sequence{0};
+  Seconds per_layer{0};         // between a layer's kernels, and kernels too small for tables
+  Seconds per_prompt_token{0};  // prompts run without graphs: launches, copies, sampling setup
+  Seconds per_request{0};       // client to scheduler and back, once: HTTP, tokenizer
   Provenance provenance = Provenance::assumed;
   double error = 0.5;
 

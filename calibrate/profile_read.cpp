@@ -121,7 +121,11 @@ class TomlReader {
     }
     if (const auto* h = t["host"].as_table()) {
       p.host = {Seconds{get<double>(*h, "per_step_s", 0)},
-                Seconds{get<double>(*h, "per_sequence_s", 0)}, provenance(*h),
+                Seconds{get<double>(*h, "per_sequence_s", 0)},
+                Seconds{get<double>(*h, "per_layer_s", 0)},
+                Seconds{get<double>(*h, "per_prompt_token_s", 0)},
+                Seconds{get<double>(*h, "per_request_s", 0)},
+                provenance(*h),
                 get<double>(*h, "error", 0)};
     }
     if (const auto* m = t["memory"].as_table()) {

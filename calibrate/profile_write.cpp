@@ -59,12 +59,14 @@ std::string head(const Profile& p, const std::string& curves, int lines) {
       "# points and for small (<= 32 tokens), middle and large (> 1024) ones.\n"
       "schema = {}\ngpu = {}\nengine = {}\nprovenance = \"{}\"\n"
       "curves = {}\ncurve_lines = {}\nsources = {}\nnotes = {}\n\n"
-      "[host]\nper_step_s = {}\nper_sequence_s = {}\nprovenance = \"{}\"\nerror = {}\n\n"
+      "[host]\nper_step_s = {}\nper_sequence_s = {}\nper_layer_s = {}\n"
+      "per_prompt_token_s = {}\nper_request_s = {}\nprovenance = \"{}\"\nerror = {}\n\n"
       "[memory]\nlaunch_s = {}\nbandwidth = {}\nprovenance = \"{}\"\nerror = {}\n",
       p.schema, toml_text(p.gpu), toml_text(p.engine), to_text(p.provenance), toml_text(curves),
       lines, strings(p.sources), strings(p.notes), number_text(p.host.per_step.value),
-      number_text(p.host.per_sequence.value), to_text(p.host.provenance),
-      number_text(p.host.error), number_text(p.memory.launch.value),
+      number_text(p.host.per_sequence.value), number_text(p.host.per_layer.value),
+      number_text(p.host.per_prompt_token.value), number_text(p.host.per_request.value),
+      to_text(p.host.provenance), number_text(p.host.error), number_text(p.memory.launch.value),
       number_text(p.memory.bandwidth), to_text(p.memory.provenance),
       number_text(p.memory.error));
 }

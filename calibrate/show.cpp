@@ -49,9 +49,12 @@ std::string show_profile(const Profile& p) {
   for (const ExpertSection& s : p.experts) curves += s.curves.size();
   std::string out =
       fmt::format("{}/{}   schema {}, {}\n", p.gpu, p.engine, p.schema, to_text(p.provenance));
-  out += fmt::format("host per step     {} + {} per sequence ({}, +-{})\n",
+  out += fmt::format("host per step     {} + {} per sequence + {} per layer ({}, +-{})\n",
                      to_display(p.host.per_step), to_display(p.host.per_sequence),
-                     to_text(p.host.provenance), percent(p.host.error));
+                     to_display(p.host.per_layer), to_text(p.host.provenance),
+                     percent(p.host.error));
+  out += fmt::format("host per request  {}, and {} per prompt token in a step\n",
+                     to_display(p.host.per_request), to_display(p.host.per_prompt_token));
   out += fmt::format("small kernels     {} each, {} of the memory's peak ({})\n",
                      to_display(p.memory.launch), percent(p.memory.bandwidth),
                      to_text(p.memory.provenance));

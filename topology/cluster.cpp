@@ -3,14 +3,15 @@
 #include <algorithm>
 
 #include "topology/check.hpp"
+#include "topology/import.hpp"
 #include "topology/node.hpp"
 #include "topology/shortest_paths.hpp"
 
 namespace moesim {
 
-Cluster::Cluster(const ClusterOptions& options) : options_(options) {
+Cluster::Cluster(const ClusterOptions& options) : options_(imported(options)) {
   if (options_.groups.empty()) {
-    options_.groups.push_back({"", options.gpu, options.node, options.nodes});
+    options_.groups.push_back({"", options_.gpu, options_.node, options_.nodes});
   }
   check_cluster(options_);
   const MakeFabric make = find_entry(fabrics(), options_.fabric, "fabric").make;
@@ -132,7 +133,10 @@ void Cluster::set_scale(LinkId id, double scale) {
   double& old = scale_[id.index()];
   changed_ += (scale != 1) - (old != 1);
   down_ += (scale == 0) - (old == 0);
-  if ((scale == 0) != (old == 0)) shortest_->forget();
+  if ((scale == 0) != (old == 0)) {
+    ++reroutes_;
+    shortest_->forget();
+  }
   old = scale;
 }
 

@@ -80,6 +80,8 @@ class Cluster {
   [[nodiscard]] double scale(LinkId id) const { return scale_[id.index()]; }
   [[nodiscard]] int links_changed() const { return changed_; }  // whose scale is not 1
   [[nodiscard]] int links_down() const { return down_; }        // whose scale is 0
+  // Counts links going down and coming back: paths are the same while it is.
+  [[nodiscard]] int reroutes() const { return reroutes_; }
 
  private:
   void computed_path(GpuId src, GpuId dst, Path& path) const;
@@ -102,6 +104,7 @@ class Cluster {
   bool forwards_ = false;
   int changed_ = 0;  // links whose scale is not 1
   int down_ = 0;     // links whose scale is 0
+  int reroutes_ = 0;
 };
 
 // Throws InputError with every fault of the options.

@@ -81,13 +81,15 @@ void BoundModel::from_flows(const Traffic& traffic) {
   bytes_.assign(static_cast<std::size_t>(cluster.links()), 0.0);
   work_.assign(static_cast<std::size_t>(cluster.links()), 0.0);
   latency_.assign(static_cast<std::size_t>(cluster.links()), Seconds{0});
-  for (const Flow& flow : flows_of(traffic)) {
-    const Path path = cluster.path(flow.src, flow.dst);
-    for (const LinkId id : path.links()) {
-      Seconds& latency = latency_[id.index()];
-      latency = work_[id.index()] > 0 ? std::min(latency, path.latency) : path.latency;
-      bytes_[id.index()] += flow.bytes.value;
-      work_[id.index()] += flow.load().value;
+  rank_flows_of(traffic, flows_);
+  const PairPaths& paths = traffic.ranks->paths();
+  for (const RankFlow& flow : flows_) {
+    const std::size_t pair = traffic.ranks->pair(flow.from, flow.to);
+    const Seconds way = paths.latency(pair);
+    for (const std::uint32_t link : paths.links(pair)) {
+      latency_[link] = work_[link] > 0 ? std::min(latency_[link], way) : way;
+      bytes_[link] += flow.bytes;
+      work_[link] += flow.work;
     }
   }
   for (std::size_t i = 0; i < work_.size(); ++i) {

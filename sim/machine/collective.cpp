@@ -4,6 +4,7 @@
 
 #include "sim/machine/bound.hpp"
 #include "sim/machine/fluid.hpp"
+#include "sim/machine/stepped.hpp"
 
 namespace moesim {
 namespace {
@@ -15,12 +16,12 @@ class AutoModel : public CollectiveModel {
     const RankGroup& ranks = *traffic.ranks;
     const bool exact =
         ranks.access_bound(traffic.relayed()) && ranks.cluster().links_changed() == 0;
-    return exact ? bound_.time(traffic, ledger, start) : fluid_.time(traffic, ledger, start);
+    return exact ? bound_.time(traffic, ledger, start) : stepped_.time(traffic, ledger, start);
   }
 
  private:
   BoundModel bound_;
-  FluidModel fluid_;
+  SteppedModel stepped_;
 };
 
 template <class Model>
@@ -31,10 +32,12 @@ std::unique_ptr<CollectiveModel> make() {
 }  // namespace
 
 std::span<const Entry<MakeCollectiveModel>> collective_models() {
-  static constexpr std::array<Entry<MakeCollectiveModel>, 3> table{{
-      {"auto", "bound where it is exact to 2 %, fluid elsewhere", make<AutoModel>},
+  static constexpr std::array<Entry<MakeCollectiveModel>, 4> table{{
+      {"auto", "bound where it is exact to 2 %, stepped elsewhere", make<AutoModel>},
       {"bound", "busiest link's bytes over its bandwidth, plus latency", make<BoundModel>},
       {"fluid", "flows share links max-min fairly, solved in windows of 1 %", make<FluidModel>},
+      {"stepped", "max-min fair sharing in a few long steps, no times per GPU",
+       make<SteppedModel>},
   }};
   return table;
 }

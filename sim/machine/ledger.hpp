@@ -17,13 +17,17 @@ class LinkLedger {
 
   // What follows is spread evenly over [from, to].
   void open(Seconds from, Seconds to);
+  // What follows happens `times` over: the micro-batches of a step.
+  void repeat(double times) { times_ = times; }
   void add(LinkId link, double bytes) {
+    bytes *= times_;
     total_[link.index()] += bytes;
     for (const Part& part : parts_)
       series_[part.offset + link.index()] += bytes * part.fraction;
   }
 
   [[nodiscard]] Bytes bytes(LinkId link) const { return Bytes{total_[link.index()]}; }
+  [[nodiscard]] std::span<const double> totals() const { return total_; }  // [links] bytes
   [[nodiscard]] Seconds bin() const { return bin_; }
   [[nodiscard]] int bins() const { return static_cast<int>(series_.size() / total_.size()); }
   // Bytes per link in one bin.
@@ -38,6 +42,7 @@ class LinkLedger {
   std::vector<double> series_;  // [bins * links]
   std::vector<Part> parts_;     // where the open interval's bytes go
   Seconds bin_;
+  double times_ = 1;
 };
 
 }  // namespace moesim

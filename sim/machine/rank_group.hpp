@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "sim/machine/pair_paths.hpp"
 #include "topology/cluster.hpp"
 
 namespace moesim {
@@ -35,6 +36,14 @@ class RankGroup {
   }
   [[nodiscard]] Seconds local_latency() const { return local_latency_; }      // shortest
   [[nodiscard]] Seconds network_latency() const { return network_latency_; }  // shortest
+  [[nodiscard]] std::size_t pair(int from, int to) const {                    // into paths()
+    return static_cast<std::size_t>(from) * gpus_.size() + static_cast<std::size_t>(to);
+  }
+  // As they are now; walked when first asked for and after links went down or came back.
+  [[nodiscard]] const PairPaths& paths() const {
+    if (!paths_.holds(*cluster_)) paths_.walk(*cluster_, gpus_);
+    return paths_;
+  }
 
  private:
   void index_domains();
@@ -54,6 +63,7 @@ class RankGroup {
   bool direct_access_ = false;
   Seconds local_latency_{0};
   Seconds network_latency_{0};
+  mutable PairPaths paths_;
 };
 
 }  // namespace moesim

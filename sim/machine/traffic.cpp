@@ -7,20 +7,19 @@ namespace {
 
 class FlowList {
  public:
-  explicit FlowList(const Traffic& traffic) : t_(traffic) {}
+  FlowList(const Traffic& traffic, std::vector<RankFlow>& flows) : t_(traffic), flows_(flows) {
+    flows.clear();
+  }
 
   void add(int from, int to, double bytes, double efficiency) {
     if (from == to || bytes <= 0) return;
     if (t_.direction == Direction::backward) std::swap(from, to);
-    const auto gpus = t_.ranks->gpus();
-    flows.push_back({gpus[static_cast<std::size_t>(from)], gpus[static_cast<std::size_t>(to)],
-                     Bytes{bytes}, Bytes{bytes / efficiency}});
+    flows_.push_back({from, to, bytes, bytes / efficiency});
   }
-
-  std::vector<Flow> flows;
 
  private:
   const Traffic& t_;
+  std::vector<RankFlow>& flows_;
 };
 
 void add_pairs(const Traffic& t, FlowList& list) {
@@ -71,14 +70,26 @@ double Traffic::pair_bytes(int s, int d) const {
                               static_cast<std::size_t>(d)];
 }
 
-std::vector<Flow> flows_of(const Traffic& traffic) {
-  FlowList list(traffic);
+void rank_flows_of(const Traffic& traffic, std::vector<RankFlow>& out) {
+  FlowList list(traffic, out);
   if (traffic.relayed()) {
     add_relayed(traffic, list);
   } else {
     add_pairs(traffic, list);
   }
-  return std::move(list.flows);
+}
+
+std::vector<Flow> flows_of(const Traffic& traffic) {
+  std::vector<RankFlow> between;
+  rank_flows_of(traffic, between);
+  const auto gpus = traffic.ranks->gpus();
+  std::vector<Flow> flows;
+  flows.reserve(between.size());
+  for (const RankFlow& f : between) {
+    flows.push_back({gpus[static_cast<std::size_t>(f.from)],
+                     gpus[static_cast<std::size_t>(f.to)], Bytes{f.bytes}, Bytes{f.work}});
+  }
+  return flows;
 }
 
 MatrixTraffic::MatrixTraffic(const RankGroup& ranks, std::vector<double> bytes)

@@ -66,9 +66,35 @@ void LayerExchange::check(const DispatchDemand& demand) const {
              "a demand has a share per row and rank or node");
 }
 
+// Bytes sent are tokens x these shares x row, so the shares are where bytes could get lost.
+void LayerExchange::check_rows(const DispatchDemand& demand) const {
+  const auto ranks = static_cast<std::size_t>(demand.ranks);
+  const auto nodes = static_cast<std::size_t>(demand.nodes);
+  double top_k = -1;
+  for (std::size_t g = 0; g < static_cast<std::size_t>(demand.groups); ++g) {
+    double assigned = 0, reached = 0, crossed = 0, excess = 0;
+    for (std::size_t r = g * ranks; r < (g + 1) * ranks; ++r) {
+      assigned += demand.assignments[r];
+      reached += demand.reach_rank[r];
+      excess = std::max({excess, demand.reach_rank[r] - demand.assignments[r],
+                         demand.reach_rank[r] - 1, -demand.reach_rank[r]});
+    }
+    for (std::size_t n = g * nodes; n < (g + 1) * nodes; ++n) crossed += demand.reach_node[n];
+    if (assigned == 0 && reached == 0) continue;  // a group without tokens
+    if (top_k < 0) top_k = assigned;
+    const double rounding = 1e-6 * top_k;
+    MOESIM_LAW(std::abs(assigned - top_k) <= rounding,
+               "every source assigns its tokens to top_k experts");
+    MOESIM_LAW(excess <= rounding, "a rank is reached at most once per token and assignment");
+    MOESIM_LAW(reached <= top_k + rounding && crossed <= reached + rounding && crossed > 0,
+               "deduplication removes bytes and never all: nodes <= ranks <= top_k");
+  }
+}
+
 const Traffic& LayerExchange::fill(const DispatchDemand& demand, Bytes row, Direction direction,
                                    const TransportCost& cost) {
   check(demand);
+  check_rows(demand);
   weight_.resize(demand.tokens.size());
   for (std::size_t r = 0; r < weight_.size(); ++r) weight_[r] = demand.tokens[r] * row.value;
   traffic_.ranks = ranks_;

@@ -43,6 +43,9 @@ class LayerExchange {
   const Traffic& fill(const DispatchDemand& demand, Bytes row, Direction direction,
                       const TransportCost& cost);
   void check(const DispatchDemand& demand) const;
+  // Each row against what its tokens are: top_k assignments, and no rank or node reached more
+  // often than that or than once.
+  void check_rows(const DispatchDemand& demand) const;
   [[nodiscard]] Bytes largest_pair(const DispatchDemand& demand);
   // What a GPU would take on average at the links' full bandwidth.
   struct Even {

@@ -67,26 +67,68 @@ void node_shares(NodeChoice choice, std::span<const int> replicas, std::span<con
   }
 }
 
+namespace {
+
+// The nodes that have replicas of an expert, and how many each.
+struct Host {
+  std::size_t node;
+  int replicas;
+};
+
+std::vector<Host> hosts_of(std::span<const int> replicas) {
+  std::vector<Host> hosts;
+  for (std::size_t n = 0; n < replicas.size(); ++n) {
+    if (replicas[n] > 0) hosts.push_back({n, replicas[n]});
+  }
+  return hosts;
+}
+
+void add_even(std::span<const Host> hosts, double tokens, std::span<double> out) {
+  int all = 0;
+  for (const Host& h : hosts) all += h.replicas;
+  for (const Host& h : hosts) out[h.node] += tokens * h.replicas / all;
+}
+
+// Probabilities that a token reaches no replica of an expert on a node multiply into `miss`.
+void miss_nodes(NodeChoice choice, std::span<const Host> hosts, std::span<const int> forced,
+                std::span<double> miss) {
+  int all = 0;
+  int near = 0;
+  for (const Host& h : hosts) {
+    all += h.replicas;
+    near += forced[h.node] > 0 ? h.replicas : 0;
+  }
+  if (choice == NodeChoice::gather && near > 0) return;  // it visits those nodes anyway
+  for (const Host& h : hosts) miss[h.node] *= 1 - static_cast<double>(h.replicas) / all;
+}
+
+}  // namespace
+
 void mean_node_shares(NodeChoice choice, const TokenGraph& graph, const ForcedVisits& forced,
                       int expert, int home, std::span<const int> replicas,
                       std::span<double> out) {
+  std::ranges::fill(out, 0.0);
+  const std::vector<Host> hosts = hosts_of(replicas);
   const auto tokens = graph.tokens_of(expert);
-  const std::size_t nodes = replicas.size();
-  if (choice == NodeChoice::even || tokens.empty() || only_node(replicas) >= 0) {
-    const std::vector<int> nothing(nodes, 0);
-    node_shares(NodeChoice::even, replicas, nothing, out);
+  if (choice == NodeChoice::even || tokens.empty() || hosts.size() < 2) {
+    add_even(hosts, 1, out);
     return;
   }
-  std::vector<double> one(nodes);
-  std::vector<int> others(nodes);
-  std::ranges::fill(out, 0.0);
+  const double each = 1 / static_cast<double>(tokens.size());
+  int anywhere = 0;  // tokens that visit none of the hosts
   for (const int t : tokens) {
-    std::ranges::copy(forced.of(t), others.begin());
-    if (home >= 0) --others[z(home)];
-    node_shares(choice, replicas, others, one);
-    for (std::size_t n = 0; n < nodes; ++n) out[n] += one[n];
+    const auto must = forced.of(t);
+    const auto visits = [&](const Host& h) {
+      return must[h.node] > (static_cast<int>(h.node) == home ? 1 : 0);
+    };
+    int near = 0;
+    for (const Host& h : hosts) near += visits(h) ? h.replicas : 0;
+    anywhere += near == 0;
+    for (const Host& h : hosts) {
+      if (visits(h)) out[h.node] += each * h.replicas / near;
+    }
   }
-  for (double& share : out) share /= static_cast<double>(tokens.size());
+  add_even(hosts, anywhere * each, out);
 }
 
 NodeTraffic node_traffic(NodeChoice choice, const TokenGraph& graph,
@@ -95,21 +137,18 @@ NodeTraffic node_traffic(NodeChoice choice, const TokenGraph& graph,
   const ForcedVisits forced(graph, replicas);
   NodeTraffic traffic;
   traffic.share.resize(replicas.count.size());
-  std::vector<int> home(z(graph.experts()));
+  std::vector<std::vector<Host>> hosts;  // [experts]
   for (int e = 0; e < graph.experts(); ++e) {
-    home[z(e)] = replicas.only_node(e);
-    mean_node_shares(choice, graph, forced, e, home[z(e)], replicas.of(e),
+    hosts.push_back(hosts_of(replicas.of(e)));
+    mean_node_shares(choice, graph, forced, e, replicas.only_node(e), replicas.of(e),
                      std::span(traffic.share).subspan(z(e) * nodes, nodes));
   }
-  std::vector<double> one(nodes);
   std::vector<double> miss(nodes);
   for (int t = 0; t < graph.tokens(); ++t) {
     const auto must = forced.of(t);
     for (std::size_t n = 0; n < nodes; ++n) miss[n] = must[n] > 0 ? 0.0 : 1.0;
     for (const int e : graph.experts_of(t)) {
-      if (home[z(e)] >= 0) continue;
-      node_shares(choice, replicas.of(e), must, one);
-      for (std::size_t n = 0; n < nodes; ++n) miss[n] *= 1 - one[n];
+      if (hosts[z(e)].size() > 1) miss_nodes(choice, hosts[z(e)], must, miss);
     }
     for (const double m : miss) traffic.nodes_per_token += (1 - m) / graph.tokens();
   }

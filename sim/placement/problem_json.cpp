@@ -50,9 +50,18 @@ void check_keys(const Json& json, JsonInput& in) {
   }
 }
 
+// A list of numbers is one layer.
+std::vector<std::vector<double>> weight_rows(const Json& json, JsonInput& in) {
+  const Json& weights = json["weights"];
+  const bool flat =
+      weights.is_array() && !weights.empty() && std::ranges::none_of(weights, &Json::is_array);
+  if (flat) return {in.row<double>(weights, "weights")};
+  return in.matrix<double>(json, "weights");
+}
+
 void read_weights(const Json& json, JsonInput& in, ProblemFile& out) {
   PlacementProblem& p = out.problem;
-  const auto rows = in.matrix<double>(json, "weights");
+  const auto rows = weight_rows(json, in);
   p.layers = static_cast<int>(rows.size());
   p.experts = rows.empty() ? 0 : static_cast<int>(rows.front().size());
   for (std::size_t l = 0; l < rows.size(); ++l) {
@@ -160,6 +169,7 @@ Json map_rows(const Placement& placement) {
 ProblemFile read_problem(std::string_view text, const std::string& file) {
   JsonInput in(file);
   const Json json = in.parse(text);
+  in.throw_if_faults();
   if (!json.is_object()) {
     in.fault("the problem is not a JSON object", R"({"weights": [[...]], "slots": ...})");
   }

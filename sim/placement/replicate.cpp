@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "sim/base/errors.hpp"
 #include "sim/placement/packing.hpp"
@@ -72,6 +73,11 @@ class Replicator {
     int expert = -1;
     int node = -1;
     double cost = std::numeric_limits<double>::infinity();
+    double moved = 0;  // load: of equal costs the least, so that names do not matter
+
+    [[nodiscard]] bool beats(const Option& other) const {
+      return std::pair(cost, moved) < std::pair(other.cost, other.moved);
+    }
   };
 
   static NodeReplicas one_each(std::span<const int> node_of, std::size_t nodes) {
@@ -116,7 +122,7 @@ class Replicator {
       for (std::size_t n = 0; n < nodes_; ++n) {
         if (n == hot || free_[n] == 0 || excess(n) >= 0) continue;
         const Option option = price(e, hot, n);
-        if (option.cost < best.cost) best = option;
+        if (option.beats(best)) best = option;
       }
     }
     if (best.expert < 0) return false;
@@ -138,7 +144,7 @@ class Replicator {
     }
     // A slot is dear too: small reliefs use them up.
     const double slot = kSlotPrice * total_load_ / static_cast<double>(load_.size());
-    return {expert, static_cast<int>(node), (detour + slot) / useful};
+    return {expert, static_cast<int>(node), (detour + slot) / useful, moved};
   }
 
   void add(int expert, std::size_t node) {

@@ -15,15 +15,15 @@ namespace moesim {
 
 namespace {
 
-// Gives `wanting` assignments to experts below capacity in proportion to popularity; what a
+// Gives `wanting` assignments to experts below capacity in proportion to `next_best`; what a
 // full expert cannot take goes round again. Returns how many found a place.
-int reroute(int wanting, std::span<const float> inclusion, int capacity,
+int reroute(int wanting, std::span<const float> next_best, int capacity,
             std::vector<int>& kept) {
   int placed = 0;
   while (placed < wanting) {
     double open = 0;
     for (std::size_t e = 0; e < kept.size(); ++e) {
-      if (kept[e] < capacity) open += static_cast<double>(inclusion[e]) + 1e-12;
+      if (kept[e] < capacity) open += static_cast<double>(next_best[e]) + 1e-12;
     }
     if (open <= 0) break;
     const double per_weight = (wanting - placed) / open;
@@ -32,7 +32,7 @@ int reroute(int wanting, std::span<const float> inclusion, int capacity,
     int moved = 0;
     for (std::size_t e = 0; e < kept.size(); ++e) {
       if (kept[e] >= capacity) continue;
-      running += (static_cast<double>(inclusion[e]) + 1e-12) * per_weight;
+      running += (static_cast<double>(next_best[e]) + 1e-12) * per_weight;
       const int share = static_cast<int>(running) - given;
       given += share;
       const int taken = std::min({share, capacity - kept[e], wanting - placed - moved});
@@ -60,7 +60,7 @@ int expert_capacity(double factor, int tokens, int top_k, int experts) {
   return static_cast<int>(std::ceil(factor * even - 1e-9));
 }
 
-void apply_capacity(std::span<const int> counts, std::span<const float> inclusion, int capacity,
+void apply_capacity(std::span<const int> counts, std::span<const float> next_best, int capacity,
                     Overflow overflow, CapacityResult& out) {
   out.kept.assign(counts.begin(), counts.end());
   out.padded.assign(counts.size(), 0);
@@ -73,7 +73,7 @@ void apply_capacity(std::span<const int> counts, std::span<const float> inclusio
     n = std::min(n, capacity);
   }
   if (overflow == Overflow::reroute) {
-    out.rerouted = reroute(out.overflowed, inclusion, capacity, out.kept);
+    out.rerouted = reroute(out.overflowed, next_best, capacity, out.kept);
   }
   out.dropped = out.overflowed - out.rerouted;
   long kept = 0;

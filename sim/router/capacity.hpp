@@ -32,9 +32,9 @@ struct CapacityResult {
   int rerouted = 0;         // of them, those that another expert took
 };
 
-// `inclusion` says where rerouted tokens go: to experts with room, in proportion to their
-// popularity (a token's next best is a draw from the remaining experts). Reuses out's memory.
-void apply_capacity(std::span<const int> counts, std::span<const float> inclusion, int capacity,
+// `next_best` says where rerouted tokens go: to experts with room, in proportion to the chance
+// that they are a token's next choice. Reuses out's memory.
+void apply_capacity(std::span<const int> counts, std::span<const float> next_best, int capacity,
                     Overflow overflow, CapacityResult& out);
 
 }  // namespace moesim

@@ -9,6 +9,7 @@
 #include "sim/base/files.hpp"
 #include "sim/base/units_text.hpp"
 #include "sim/router/fit.hpp"
+#include "sim/router/trace_file.hpp"
 #include "sim/router/trace_lines.hpp"
 
 namespace moesim {
@@ -114,7 +115,7 @@ FittedRouter read_router(const std::filesystem::path& path) {
 
 FittedRouter router_from_file(const std::filesystem::path& path, const TraceShape& shape,
                               const RouterFitOptions& options) {
-  if (path.extension() == ".jsonl") return fit_router(read_token_trace(path, shape), options);
+  if (holds_tokens(path.string())) return fit_router(read_token_trace(path, shape), options);
   TraceLines lines(path);
   const bool fitted = lines.next() && lines.text().starts_with(kHeader);
   if (!fitted) return fit_router(read_load_trace(path, shape), shape.top_k);

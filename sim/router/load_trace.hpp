@@ -27,7 +27,7 @@ struct LoadTrace {
 // a (layer, expert) without a row has no tokens. Layers and experts count from 0. Throws
 // InputError with line and reason of every fault (20 at most): wrong or missing columns, text
 // that is no number, negative counts, duplicate rows, unknown layers or experts, layers that
-// are missing from a step or whose tokens differ, a cut-off last line, a compressed file.
+// are missing from a step or whose tokens differ, a cut-off last line, a damaged gzip file.
 LoadTrace read_load_trace(const std::filesystem::path& path, const TraceShape& shape);
 
 // The same format.

@@ -31,6 +31,18 @@ struct RouterEventOptions {
   friend bool operator==(const RouterEventOptions&, const RouterEventOptions&) = default;
 };
 
+// When the result warns. Of a layer in a window of the run, but for the last three.
+struct RouterAlertOptions {
+  double hottest_load = 20;       // tokens of one expert over the mean: more
+  double dead_experts = 0.1;      // share of the experts with under 5 % of the mean: more
+  double entropy = 0.7;           // of the loads, over log(experts): less
+  double balancedness = 0.35;     // of the whole run, mean over max tokens of the GPUs: less
+  double overflow_rate = 0.05;    // of the whole run, choices over capacity: more
+  double router_mass_lost = 0.1;  // of the whole run, choices displaced or dropped: more
+
+  friend bool operator==(const RouterAlertOptions&, const RouterAlertOptions&) = default;
+};
+
 struct RouterOptions {
   // A preset's name ("deepseek-v3"), a number (the lognormal sigma of every layer; 0 is a
   // balanced router), or the path of a router or trace file.
@@ -50,9 +62,12 @@ struct RouterOptions {
   double capacity_factor = 0;     // 0: no capacity limit
   std::string overflow = "none";  // none, drop, reroute, pad
   int top_k = 0;                  // 0: the model's
+  int hash_layers = 0;            // the first MoE layers that route by a hash of the token id
   double balance_pressure = 0;    // 0..1: flattens the router toward uniform
   double expert_dropout = 0;      // what if: fraction of the experts out of reach, per step
   bool exact = false;             // sample every token instead of fast counts
+  bool replay = false;            // skew is a trace: its own steps instead of drawn ones
+  RouterAlertOptions alert;
   std::vector<RouterEventOptions> events;
 
   friend bool operator==(const RouterOptions&, const RouterOptions&) = default;

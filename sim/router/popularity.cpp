@@ -31,10 +31,12 @@ Popularity::Popularity(const RouterPreset& preset, const RouterShape& shape, std
   const double kept = 1 - balance_pressure;
   RouterPreset pressed = preset;
   pressed.sigma *= kept;
+  pressed.hot_factor = std::pow(preset.hot_factor, kept);
   class_share_.assign(class_share_.size(), 1.0 / static_cast<double>(class_share_.size()));
   const double class_sigma = class_share_.size() > 1 ? preset.class_sigma * kept : 0;
   Stream classes(seed, "router.class");
   for (float& c : class_) c = static_cast<float>(std::exp(class_sigma * classes.normal()));
+  std::fill_n(class_.begin(), shape.hashed_cells() * class_share_.size(), 1.0F);
   match_loads(draw_loads(pressed, shape, seed));
   set_domains(domains, preset.domain_sigma * kept);
 }
@@ -112,6 +114,7 @@ void Popularity::set_domains(const std::vector<std::string>& names, double sigma
     Stream stream(seed_, "router.domain." + name);
     std::vector<double>& taste = domain_.emplace_back(shape_.cells());
     for (double& t : taste) t = std::exp(sigma * stream.normal());
+    std::fill_n(taste.begin(), shape_.hashed_cells(), 1.0);
   }
   const auto experts = static_cast<std::size_t>(shape_.experts);
   marginal_.assign(domain_.size(), std::vector<double>(shape_.cells()));
@@ -141,7 +144,7 @@ void Popularity::rates(int layer, int token_class, int domain, std::span<double>
 
 Popularity::Thresholds Popularity::thresholds_of(int layer, int domain) const {
   Thresholds all;
-  if (!shape_.group_limited()) return all;
+  if (!shape_.group_limited() || shape_.hashed(layer)) return all;
   Stream stream(seed_, "router.threshold", static_cast<std::uint64_t>(layer));
   std::vector<double> rate(static_cast<std::size_t>(shape_.experts));
   for (int c = 0; c < classes(); ++c) {
@@ -154,7 +157,7 @@ Popularity::Thresholds Popularity::thresholds_of(int layer, int domain) const {
 
 void Popularity::class_inclusion(std::span<const double> rate, const Thresholds& thresholds,
                                  int token_class, std::span<double> pi) const {
-  if (shape_.group_limited()) {
+  if (!thresholds.empty()) {
     grouped_inclusion(thresholds[static_cast<std::size_t>(token_class)], rate, shape_.top_k,
                       pi);
   } else if (shape_.experts <= kFewExperts) {
@@ -174,6 +177,30 @@ void Popularity::average_inclusion(int layer, int domain, const Thresholds& thre
     class_inclusion(rate, thresholds, c, pi);
     for (std::size_t e = 0; e < out.size(); ++e) out[e] += pi[e] * class_share(c);
   }
+}
+
+std::vector<double> moved_mass(const Popularity& from, const Popularity& to) {
+  const RouterShape& shape = from.shape();
+  const auto experts = static_cast<std::size_t>(shape.experts);
+  std::vector<double> moved(static_cast<std::size_t>(shape.layers));
+  std::vector<double> rate(experts);
+  std::vector<double> before(experts);
+  std::vector<double> after(experts);
+  for (int layer = 0; layer < shape.layers; ++layer) {
+    for (int d = 0; d < from.domains(); ++d) {
+      for (int c = 0; c < from.classes(); ++c) {
+        from.rates(layer, c, d, rate);
+        level_inclusion(rate, shape.top_k, before);
+        to.rates(layer, c, d, rate);
+        level_inclusion(rate, shape.top_k, after);
+        double apart = 0;
+        for (std::size_t e = 0; e < experts; ++e) apart += std::abs(after[e] - before[e]) / 2;
+        moved[static_cast<std::size_t>(layer)] +=
+            from.class_share(c) * apart / shape.top_k / from.domains();
+      }
+    }
+  }
+  return moved;
 }
 
 std::span<const double> Popularity::inclusion_of(int domain) const {

@@ -59,4 +59,9 @@ class Popularity {
   std::vector<std::vector<double>> marginal_;  // per domain: layers x experts
 };
 
+// [layers] Share of the tokens' choices that differ: the total variation between the two
+// inclusions of each (class, domain), averaged over both. Groups, which limit both alike, are
+// left out. The two have the same shape, classes and domains.
+std::vector<double> moved_mass(const Popularity& from, const Popularity& to);
+
 }  // namespace moesim

@@ -10,6 +10,7 @@
 
 #include "sim/base/diagnostics.hpp"
 #include "sim/base/spelling.hpp"
+#include "sim/router/trace_file.hpp"
 
 namespace moesim {
 
@@ -112,10 +113,6 @@ RouterPreset named(const std::string& skew) {
 }
 
 }  // namespace
-
-bool names_a_file(std::string_view skew) {
-  return skew.ends_with(".csv") || skew.ends_with(".jsonl");
-}
 
 std::span<const RouterPreset> router_presets() { return kPresets; }
 

@@ -35,9 +35,6 @@ struct RouterPreset {
 
 std::span<const RouterPreset> router_presets();
 
-// Whether `skew` is the path of a trace or of a fitted router: it ends in .csv or .jsonl.
-bool names_a_file(std::string_view skew);
-
 // The preset or sigma that `options.skew` names, with the options' own values on top; a file
 // stands for what is not in it, drift and noise of none. Throws InputError on an unknown name
 // or a value out of range. Files are not read here.

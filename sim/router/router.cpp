@@ -1,12 +1,16 @@
 #include "sim/router/router.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
+#include "sim/base/diagnostics.hpp"
 #include "sim/base/errors.hpp"
 #include "sim/router/inclusion.hpp"
 #include "sim/router/token_sampler.hpp"
+#include "sim/router/trace_file.hpp"
 
 namespace moesim {
 
@@ -20,21 +24,37 @@ constexpr double kMixStep = 0.05;
 
 RouterShape with_top_k(RouterShape shape, const RouterOptions& options) {
   if (options.top_k > 0) shape.top_k = options.top_k;
+  if (options.hash_layers > 0) shape.hash_layers = options.hash_layers;
   check_shape(shape);
   return shape;
+}
+
+TraceShape trace_shape(const RouterShape& shape) {
+  return {.layers = shape.layers, .experts = shape.experts, .top_k = shape.top_k};
+}
+
+std::optional<Replay> replay_of(const RouterOptions& options, const RouterShape& shape) {
+  if (!options.replay) return std::nullopt;
+  if (!names_a_file(options.skew)) {
+    throw InputError(fmt::format("router.replay with router.skew = \"{}\"", options.skew),
+                     "the path of a load or token trace");
+  }
+  return read_replay(options.skew, trace_shape(shape));
 }
 
 // Drawn from the preset, or fitted; a fit also says what the noise per step is, unless the
 // options do.
 Popularity popularity_of(const RouterOptions& options, const RouterShape& shape,
                          std::uint64_t seed, const std::vector<std::string>& domains,
-                         RouterPreset& preset) {
+                         const std::optional<Replay>& replay, RouterPreset& preset) {
   if (!names_a_file(options.skew)) {
     return {preset, shape, seed, domains, options.balance_pressure};
   }
-  const FittedRouter fit = router_from_file(
-      options.skew, {.layers = shape.layers, .experts = shape.experts, .top_k = shape.top_k},
-      {.classes = options.classes, .seed = seed});
+  RouterFitOptions how{.classes = options.classes, .seed = seed};
+  // A replay needs no classes: its tokens are at hand, or its loads know of none.
+  if (replay) how.classes = 1;
+  const FittedRouter fit =
+      replay ? replay->fit(how) : router_from_file(options.skew, trace_shape(shape), how);
   if (options.step_jitter < 0) preset.step_jitter = fit.step_jitter;
   return {fit, shape, seed, domains, preset.domain_sigma, options.balance_pressure};
 }
@@ -45,7 +65,8 @@ Router::Router(const RouterOptions& options, const RouterShape& shape, std::uint
                std::vector<std::string> domains)
     : shape_(with_top_k(shape, options)),
       preset_(resolve_router(options)),
-      popularity_(popularity_of(options, shape_, seed, domains, preset_)),
+      replay_(replay_of(options, shape_)),
+      popularity_(popularity_of(options, shape_, seed, domains, replay_, preset_)),
       drift_time_(options.drift_time),
       capacity_factor_(options.capacity_factor),
       overflow_(parse_overflow(options.overflow)),
@@ -72,6 +93,21 @@ Router::Router(const RouterOptions& options, const RouterShape& shape, std::uint
   share_.assign(n, 1.0 / static_cast<double>(n));
   sampled_share_ = share_;
   update_life(Seconds{0}, /*force=*/true);
+  measure_displaced(options, domains);
+}
+
+void Router::measure_displaced(const RouterOptions& options,
+                               const std::vector<std::string>& domains) {
+  displaced_.assign(static_cast<std::size_t>(shape_.layers), 0.0);
+  if (options.balance_pressure > 0) {
+    RouterOptions free = options;
+    free.balance_pressure = 0;
+    RouterPreset preset = preset_;
+    displaced_ =
+        moved_mass(popularity_of(free, shape_, seed_, domains, replay_, preset), popularity_);
+  }
+  // A dropped-out expert's share goes elsewhere, whatever its popularity.
+  for (double& d : displaced_) d = 1 - (1 - d) * (1 - dropout_);
 }
 
 void Router::advance(Seconds now) {
@@ -92,7 +128,9 @@ void Router::advance(Seconds now) {
 void Router::update_life(Seconds now, bool force) {
   if (!life_.update(now, step_, popularity_.inclusion_of(0)) && !force) return;
   const auto events = life_.factors();
-  for (std::size_t i = 0; i < factor_.size(); ++i) factor_[i] = std::exp(drift_[i]) * events[i];
+  for (std::size_t i = shape_.hashed_cells(); i < factor_.size(); ++i) {
+    factor_[i] = std::exp(drift_[i]) * events[i];
+  }
   refresh_domains();
 }
 
@@ -159,8 +197,9 @@ void Router::set_mix(std::span<const double> share) {
 
 void Router::counts(const StepMix& mix, ExpertCounts& out) {
   ++step_;
-  set_mix(mix.share);
   out.resize(shape_.cells());
+  if (replay_) return replay_->counts(mix.tokens, count_streams_, out);
+  set_mix(mix.share);
   // Requests have tastes of their own, which average out over many.
   const double request = mix.requests > 0 ? preset_.request_sigma / std::sqrt(mix.requests) : 0;
   const double jitter = std::hypot(preset_.step_jitter, request);
@@ -171,10 +210,11 @@ void Router::counts(const StepMix& mix, ExpertCounts& out) {
   for (std::size_t layer = 0; layer < count_streams_.size(); ++layer) {
     const std::size_t begin = layer * experts;
     const std::span<int> row = std::span(out).subspan(begin, experts);
+    const double shaken = shape_.hashed(static_cast<int>(layer)) ? 0 : jitter;
     if (exact_) {
-      exact_counts(static_cast<int>(layer), mix.tokens, jitter, row);
+      exact_counts(static_cast<int>(layer), mix.tokens, shaken, row);
     } else {
-      draw_counts({pi.subspan(begin, experts), slope.subspan(begin, experts)}, jitter,
+      draw_counts({pi.subspan(begin, experts), slope.subspan(begin, experts)}, shaken,
                   mix.tokens, shape_.top_k, count_streams_[layer], scratch_, row);
     }
   }
@@ -230,13 +270,19 @@ void Router::exact_counts(int layer, int tokens, double jitter, std::span<int> o
       if (n == 0) continue;
       current_rates(layer, c, static_cast<int>(d), rate);
       for (std::size_t e = 0; e < rate.size(); ++e) rate[e] *= shaken[e];
-      TokenSampler sampler(shape_, rate);
+      TokenSampler sampler(layer_shape(layer), rate);
       for (std::uint64_t t = 0; t < n; ++t) {
         sampler.draw(stream, chosen);
         for (const int e : chosen) ++out[static_cast<std::size_t>(e)];
       }
     }
   }
+}
+
+RouterShape Router::layer_shape(int layer) const {
+  RouterShape shape = shape_;
+  if (shape.hashed(layer)) shape.expert_groups = shape.top_groups = 1;
+  return shape;
 }
 
 void Router::current_rates(int layer, int token_class, int domain,
@@ -254,7 +300,10 @@ OverflowTotals Router::limit(int tokens, ExpertCounts& counts) {
   const auto experts = static_cast<std::size_t>(shape_.experts);
   for (std::size_t begin = 0; begin < counts.size(); begin += experts) {
     const std::span<int> row = std::span(counts).subspan(begin, experts);
-    apply_capacity(row, std::span(pi_).subspan(begin, experts), capacity, overflow_, limited_);
+    // A token's next best is the expert that rings next: e with the chance
+    // rate_e exp(-rate_e tau), which is the slope.
+    apply_capacity(row, std::span(slope_).subspan(begin, experts), capacity, overflow_,
+                   limited_);
     for (std::size_t e = 0; e < experts; ++e) {
       row[e] = limited_.kept[e] + limited_.padded[e];
       totals.padded += limited_.padded[e];
@@ -276,6 +325,19 @@ const TokenSample& Router::sample(int layer) {
   return sample;
 }
 
+// Rows evenly spread over the trace, so the same tokens in every layer of a joined one.
+void Router::draw_recorded(int layer, TokenSample& out) const {
+  const TokenTrace& trace = *replay_->tokens();
+  const std::size_t rows = trace.rows(layer);
+  const auto n = static_cast<std::size_t>(out.tokens);
+  for (std::size_t token = 0; token < n; ++token) {
+    const auto chosen = trace.of(layer, rows < n ? token % rows : token * rows / n);
+    std::copy(chosen.begin(), chosen.end(),
+              out.expert.begin() + static_cast<std::ptrdiff_t>(token * chosen.size()));
+    out.domain[token] = 0;
+  }
+}
+
 void Router::draw_tokens(int layer, int tokens, Stream& stream, TokenSample& out) const {
   const auto n = static_cast<std::size_t>(tokens);
   const auto k = static_cast<std::size_t>(shape_.top_k);
@@ -283,6 +345,7 @@ void Router::draw_tokens(int layer, int tokens, Stream& stream, TokenSample& out
   out.top_k = shape_.top_k;
   out.expert.resize(n * k);
   out.domain.resize(n);
+  if (replay_ && replay_->tokens() != nullptr) return draw_recorded(layer, out);
   std::vector<double> rate(static_cast<std::size_t>(shape_.experts));
   // Tokens are dealt to (domain, class) in fixed shares, so that a sample has the mix's own
   // marginals, and the same token has the same class in every layer.
@@ -296,7 +359,7 @@ void Router::draw_tokens(int layer, int tokens, Stream& stream, TokenSample& out
       const std::size_t end = last ? n : std::min(n, static_cast<std::size_t>(until));
       if (token >= end) continue;
       current_rates(layer, c, static_cast<int>(d), rate);
-      TokenSampler sampler(shape_, rate);
+      TokenSampler sampler(layer_shape(layer), rate);
       for (; token < end; ++token) {
         sampler.draw(stream, std::span(out.expert).subspan(token * k, k));
         out.domain[token] = static_cast<std::int32_t>(d);

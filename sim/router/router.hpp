@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "sim/router/life.hpp"
 #include "sim/router/options.hpp"
 #include "sim/router/popularity.hpp"
+#include "sim/router/replay.hpp"
 #include "sim/router/shape.hpp"
 
 namespace moesim {
@@ -71,7 +73,8 @@ class Router {
   // sample or from inclusion() must be made anew.
   [[nodiscard]] int epoch() const { return epoch_; }
 
-  // Each layer sums to tokens x top_k, no expert has more than `tokens`.
+  // Each layer sums to tokens x top_k, no expert has more than `tokens`. With
+  // RouterOptions::replay the trace's next step, whatever the mix, drift and noise.
   void counts(const StepMix& mix, ExpertCounts& out);
 
   // Applies the capacity factor and overflow of the options: `counts` becomes what the experts
@@ -80,6 +83,14 @@ class Router {
 
   // pi of the current epoch and mix, without jitter: layers x experts; sums to top_k per layer.
   [[nodiscard]] std::span<const float> inclusion() const { return pi_; }
+
+  // The same of one domain's tokens alone.
+  [[nodiscard]] std::span<const float> inclusion_of(int domain) const {
+    return domain_pi_[static_cast<std::size_t>(domain)];
+  }
+  // [layers] share of the tokens' choices that fall on other experts than without the options'
+  // balance_pressure and expert_dropout: the router mass displaced, a proxy for lost quality.
+  [[nodiscard]] std::span<const double> displaced() const { return displaced_; }
 
   // An exact sample of the current epoch and mix, drawn on first use. Valid until the epoch
   // changes.
@@ -91,7 +102,11 @@ class Router {
  private:
   // The rates of one layer's (class, domain) now, drift and events included.
   void current_rates(int layer, int token_class, int domain, std::span<double> out) const;
+  // Of one layer: a hashed one has no groups.
+  [[nodiscard]] RouterShape layer_shape(int layer) const;
   void exact_counts(int layer, int tokens, double jitter, std::span<int> out);
+  void measure_displaced(const RouterOptions& options, const std::vector<std::string>& domains);
+  void draw_recorded(int layer, TokenSample& out) const;
   void drop_experts();
   void set_mix(std::span<const double> share);
   void update_life(Seconds now, bool force);
@@ -100,6 +115,7 @@ class Router {
 
   RouterShape shape_;
   RouterPreset preset_;
+  std::optional<Replay> replay_;
   Popularity popularity_;
   Seconds drift_time_;
   double capacity_factor_;
@@ -118,6 +134,7 @@ class Router {
   std::vector<std::vector<float>> domain_slope_;  // d pi / d log rate
   std::vector<double> share_;                     // of the mix in force
   std::vector<double> sampled_share_;             // of the epoch's sample
+  std::vector<double> displaced_;                 // [layers]
   std::vector<float> pi_;
   std::vector<float> slope_;
   std::vector<float> scratch_;

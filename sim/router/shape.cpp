@@ -17,6 +17,10 @@ void check_shape(const RouterShape& shape) {
     faults.error({}, fmt::format("top_k is {} with {} experts", shape.top_k, shape.experts),
                  "top_k between 1 and the number of experts");
   }
+  if (shape.hash_layers < 0 || shape.hash_layers > shape.layers) {
+    faults.error({}, fmt::format("{} of {} layers are hashed", shape.hash_layers, shape.layers),
+                 "hash_layers between 0 and the number of MoE layers");
+  }
   if (shape.expert_groups < 1 || shape.experts % shape.expert_groups != 0) {
     faults.error({}, fmt::format("{} experts in {} groups", shape.experts, shape.expert_groups),
                  "groups of equal size");

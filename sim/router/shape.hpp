@@ -17,7 +17,15 @@ struct RouterShape {
   int top_groups = 1;     // groups a token may use
   GroupScore group_score = GroupScore::two_best;
 
+  // The first layers route by a hash of the token id: no taste, no groups, every expert alike
+  // (Hash Layers, 2106.04426).
+  int hash_layers = 0;
+
   [[nodiscard]] bool group_limited() const { return top_groups < expert_groups; }
+  [[nodiscard]] bool hashed(int layer) const { return layer < hash_layers; }
+  [[nodiscard]] std::size_t hashed_cells() const {
+    return static_cast<std::size_t>(hash_layers) * static_cast<std::size_t>(experts);
+  }
   [[nodiscard]] std::size_t cells() const {
     return static_cast<std::size_t>(layers) * static_cast<std::size_t>(experts);
   }

@@ -73,7 +73,9 @@ std::vector<double> draw_loads(const RouterPreset& preset, const RouterShape& sh
   const auto experts = static_cast<std::size_t>(shape.experts);
   std::vector<double> loads;
   loads.reserve(shape.cells());
-  for (int layer = 0; layer < shape.layers; ++layer) {
+  const double even = static_cast<double>(shape.top_k) / shape.experts;
+  loads.assign(shape.hashed_cells(), std::min(kMostLoad, even));
+  for (int layer = shape.hash_layers; layer < shape.layers; ++layer) {
     Stream stream(seed, "router.layer", static_cast<std::uint64_t>(layer));
     auto load = draw_layer(preset, sigma_of(preset, layer, shape.layers), experts, stream);
     scale_to_loads(load, shape.top_k);

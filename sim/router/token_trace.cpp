@@ -27,6 +27,7 @@ struct Row {
   long position = -1;
   std::vector<int> experts;
   int line = 0;
+  int token_line = 0;  // of the token's first row
 };
 
 // A whole number >= 0 under `key`; the fallback where there is none.
@@ -105,7 +106,8 @@ void check_widths(const std::vector<Row>& rows, int top_k, TraceLines& lines) {
   }
 }
 
-// Sorts rows by token within layers and sees that each token has every layer once.
+// Groups rows by token, tokens in the order of recording, and sees that each token has every
+// layer once.
 void join(std::vector<Row>& rows, int layers, TraceLines& lines) {
   const auto token = [](const Row& r) { return std::tie(r.request, r.position); };
   std::stable_sort(rows.begin(), rows.end(), [&token](const Row& a, const Row& b) {
@@ -113,7 +115,10 @@ void join(std::vector<Row>& rows, int layers, TraceLines& lines) {
   });
   for (std::size_t i = 0; i < rows.size();) {
     std::size_t end = i;
-    while (end < rows.size() && token(rows[end]) == token(rows[i])) ++end;
+    int first = rows[i].line;
+    while (end < rows.size() && token(rows[end]) == token(rows[i])) {
+      first = std::min(first, rows[end++].line);
+    }
     std::vector<int> seen(static_cast<std::size_t>(layers), 0);
     for (std::size_t j = i; j < end; ++j) {
       if (seen[static_cast<std::size_t>(rows[j].layer)]++ == 1) {
@@ -131,8 +136,10 @@ void join(std::vector<Row>& rows, int layers, TraceLines& lines) {
                   "every MoE layer of a token");
       break;
     }
-    i = end;
+    for (; i < end; ++i) rows[i].token_line = first;
   }
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const Row& a, const Row& b) { return a.token_line < b.token_line; });
 }
 
 }  // namespace

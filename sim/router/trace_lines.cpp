@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "sim/base/files.hpp"
+#include "sim/base/gzip.hpp"
 
 namespace moesim {
 
@@ -13,12 +13,10 @@ constexpr int kMostFaults = 20;
 }
 
 TraceLines::TraceLines(const std::filesystem::path& path)
-    : name_(path.string()), content_(read_file(path)) {
-  const std::string_view start = std::string_view(content_).substr(0, 4);
-  if (start.starts_with("\x1f\x8b") || start.starts_with("\x28\xb5\x2f\xfd")) {
-    throw InputError(
-        fmt::format("{} is compressed", name_), "a plain text file",
-        fmt::format("{} -d < {} > FILE", start[0] == '\x1f' ? "gzip" : "zstd", name_));
+    : name_(path.string()), content_(read_text(path)) {
+  if (content_.starts_with("\x28\xb5\x2f\xfd")) {
+    throw InputError(fmt::format("{} is compressed", name_), "a plain text or gzip file",
+                     fmt::format("zstd -d < {} > FILE", name_));
   }
   if (content_.empty()) throw InputError(fmt::format("{} is empty", name_), "a trace");
 }

@@ -13,8 +13,8 @@ namespace moesim {
 // One file's lines and the faults found in them. Faults past the twentieth are only counted.
 class TraceLines {
  public:
-  // Throws WorldError where the file cannot be read, InputError where it is compressed or
-  // empty.
+  // Plain or gzip. Throws WorldError where the file cannot be read, InputError where it is
+  // damaged, compressed otherwise, or empty.
   explicit TraceLines(const std::filesystem::path& path);
 
   // The next line that is neither empty nor a `#` comment; false at the end.

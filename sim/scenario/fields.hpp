@@ -14,7 +14,8 @@
 //   tables("tenant", &O::tenants, "...", tenant_fields())               [[traffic.tenant]]
 // A text key may name its choices (`.one_of(function)`: a registry's names) or suggest them
 // (`.suggest(function)`: anything else is taken too, such as a path), and may take numbers
-// (`.or_number()`). The default is what the member has in a default-constructed Scenario.
+// (`.or_number()`), or be a file's path (`.path()`). The default is what the member has in a
+// default-constructed Scenario.
 #pragma once
 
 #include <functional>
@@ -59,12 +60,13 @@ struct Field {
   std::string name;
   std::string doc;
   FieldKind kind = FieldKind::text;
-  FieldKind element = FieldKind::number;  // of a list
-  UnitCodec unit;                         // quantity
-  Range limits;                           // numbers
-  std::function<Names()> choices;         // text and choice
-  bool open_choices = false;              // other texts than `choices` are taken too
-  bool takes_numbers = false;             // text: 0.5 is "0.5"
+  FieldKind element = FieldKind::number;             // of a list
+  UnitCodec unit;                                    // quantity
+  Range limits;                                      // numbers
+  std::function<Names()> choices;                    // text and choice
+  bool open_choices = false;                         // other texts than `choices` are taken too
+  bool takes_numbers = false;                        // text: 0.5 is "0.5"
+  std::function<bool(std::string_view)> names_file;  // text: whether it is a file's path
   std::string unless;        // ... is_required, unless this key of the same table is there
   bool is_required = false;  // must be in the file or in a preset
   std::string unset_means;   // what the default stands for where it is no value of its own
@@ -99,6 +101,11 @@ struct Field {
     return *this;
   }
   Field& or_number() { return takes_numbers = true, *this; }
+  // A path relative to the scenario's folder, where `which` says that the text is a path.
+  Field& path(std::function<bool(std::string_view)> which = [](auto) { return true; }) {
+    names_file = std::move(which);
+    return *this;
+  }
   Field& required() { return is_required = true, *this; }
   Field& required_unless(std::string key) {
     is_required = true;

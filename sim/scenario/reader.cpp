@@ -2,10 +2,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <system_error>
+
 #include "sim/base/spelling.hpp"
 #include "sim/scenario/fields.hpp"
 #include "sim/scenario/presets.hpp"
 #include "sim/scenario/scenario.hpp"
+#include "topology/import.hpp"
 
 namespace moesim {
 
@@ -71,9 +74,22 @@ class Reader {
         diagnostics_.error(place_of(node.value), fmt::format("{} {}", path, problem->message),
                            problem->expected, problem->hint);
       } else {
-        field.store(owner, std::get<Value>(checked));
+        field.store(owner, found_beside(field, std::get<Value>(checked)));
       }
     }
+  }
+
+  // A file's path as it can be opened from here: beside the scenario if it is there, else as
+  // given (on the command line, or in a resolved.toml, it is relative to the current folder).
+  [[nodiscard]] Value found_beside(const Field& field, const Value& value) const {
+    const auto* scalar = std::get_if<Scalar>(&value);
+    const auto* text = scalar != nullptr ? std::get_if<std::string>(scalar) : nullptr;
+    if (!field.names_file || text == nullptr || text->empty() || !field.names_file(*text)) {
+      return value;
+    }
+    std::error_code problem;
+    const fs::path beside = (beside_ / *text).lexically_normal();
+    return fs::exists(beside, problem) ? Scalar(beside.string()) : *scalar;
   }
 
   void read_list(const Field& field, void* owner, Node& node, const std::string& path) {
@@ -145,6 +161,20 @@ void add_absent_sections(Node& root) {
   }
 }
 
+// A foreign topology file stands for its cluster from here on: the rest sees nodes and cables.
+void import_cluster(const fs::path& beside, ClusterOptions& cluster, Diagnostics& diagnostics) {
+  if (cluster.fabric != "import") return;
+  const fs::path near = beside / cluster.file;
+  if (!cluster.file.empty() && fs::exists(near)) cluster.file = near.string();
+  try {
+    cluster = imported(cluster);
+  } catch (const InputError& error) {
+    for (const Diagnostic& d : error.diagnostics()) {
+      diagnostics.error(d.place, d.message, d.expected, d.hint);
+    }
+  }
+}
+
 Scenario read_root(Node root, const fs::path& beside, const std::vector<std::string>& overrides,
                    Diagnostics& diagnostics) {
   Scenario scenario;
@@ -159,6 +189,7 @@ Scenario read_root(Node root, const fs::path& beside, const std::vector<std::str
   add_absent_sections(root);
   Reader(beside, diagnostics, scenario.places)
       .read_table(scenario_fields(), &scenario, root, "");
+  if (!diagnostics.has_errors()) import_cluster(beside, scenario.cluster, diagnostics);
   return scenario;
 }
 

@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 
+#include "sim/router/trace_file.hpp"
 #include "sim/scenario/contradictions.hpp"
 #include "sim/scenario/validate.hpp"
 
@@ -54,6 +57,21 @@ void check_fault(const Scenario& s, const FaultOptions& fault, const std::string
   }
 }
 
+void check_routing_file(const Scenario& s, Contradictions& tell) {
+  if (!names_a_file(s.router.skew)) {
+    if (s.router.replay) {
+      tell.error({"router.replay", "router.skew"},
+                 fmt::format("'{}' is no trace that could be replayed", s.router.skew),
+                 "router.skew = the path of a load or token trace");
+    }
+    return;
+  }
+  std::error_code problem;
+  if (std::filesystem::exists(s.router.skew, problem)) return;
+  tell.error({"router.skew"}, fmt::format("there is no file '{}'", s.router.skew),
+             "a path relative to the scenario's folder, or to the current one");
+}
+
 void check_profile(const Scenario& s, Contradictions& tell) {
   const std::string& profile = s.calibration.profile;
   if (profile.ends_with(".json") || profile.ends_with(".toml")) return;  // a user's own file
@@ -89,6 +107,7 @@ void validate_policies(const Scenario& s, Contradictions& tell) {
                "experts have a capacity, but nothing is said of what overflows",
                "router.overflow = drop, reroute or pad");
   }
+  check_routing_file(s, tell);
   check_profile(s, tell);
   for (std::size_t i = 0; i < s.faults.size(); ++i) {
     check_fault(s, s.faults[i], fmt::format("fault[{}]", i), tell);

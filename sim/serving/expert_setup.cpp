@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "sim/base/diagnostics.hpp"
 #include "sim/base/units_text.hpp"
@@ -57,8 +58,18 @@ std::pair<std::vector<std::string>, std::vector<int>> domains_of(
   return {domains, of_tenant};
 }
 
+std::vector<double> expert_speeds(const Cluster& cluster, std::span<const GpuId> ranks) {
+  const double base = cluster.gpu(GpuId{0}).memory_bandwidth.value;
+  std::vector<double> speed;
+  for (const GpuId rank : ranks) {
+    speed.push_back(cluster.gpu(rank).memory_bandwidth.value / base);
+  }
+  const bool alike = std::ranges::all_of(speed, [](double s) { return s == 1; });
+  return alike ? std::vector<double>{} : speed;
+}
+
 Placement first_placement(Router& router, const PlacementOptions& options, int slots, int nodes,
-                          int ranks) {
+                          int ranks, std::vector<double> speed) {
   const RouterShape& shape = router.shape();
   PlacementProblem problem;
   problem.layers = shape.layers;
@@ -67,6 +78,7 @@ Placement first_placement(Router& router, const PlacementOptions& options, int s
   problem.groups = shape.expert_groups;
   problem.nodes = nodes;
   problem.gpus = ranks;
+  problem.gpu_speed = std::move(speed);
   ExpertCounts past;
   router.counts({.tokens = options.training_tokens, .share = {}}, past);
   problem.weights.assign(past.begin(), past.end());

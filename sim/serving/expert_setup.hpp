@@ -2,6 +2,7 @@
 // placement.
 #pragma once
 
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "sim/serving/memory.hpp"
 #include "sim/serving/parallelism.hpp"
 #include "sim/workload/options.hpp"
+#include "topology/cluster.hpp"
 
 namespace moesim {
 
@@ -31,9 +33,14 @@ RouterShape router_shape(const ModelShape& model, const RouterOptions& router);
 std::pair<std::vector<std::string>, std::vector<int>> domains_of(
     const std::vector<TenantOptions>& tenants);
 
-// Placed on the load of past traffic: options.training_tokens drawn from the router.
+// [ranks] speed of each rank's GPU against that of GPU 0, by memory bandwidth, which bounds
+// experts in decode; empty where all are alike.
+std::vector<double> expert_speeds(const Cluster& cluster, std::span<const GpuId> ranks);
+
+// Placed on the load of past traffic: options.training_tokens drawn from the router. `speed`
+// as above.
 Placement first_placement(Router& router, const PlacementOptions& options, int slots, int nodes,
-                          int ranks);
+                          int ranks, std::vector<double> speed = {});
 
 // Throws InputError that says what needs how much.
 void require_fits(const MemoryPlan& plan, const ModelShape& model);

@@ -38,6 +38,13 @@ int Instance::running() const {
                          [](int sum, const AttentionRank& r) { return sum + r.running(); });
 }
 
+double Instance::kv_used(std::int64_t blocks) const {
+  double used = 0;
+  for (const AttentionRank& rank : ranks_) used += static_cast<double>(rank.used_blocks());
+  return blocks > 0 ? used / static_cast<double>(blocks) / static_cast<double>(ranks_.size())
+                    : 0;
+}
+
 Candidate Instance::candidate() const {
   Candidate all;
   for (const AttentionRank& rank : ranks_) {

@@ -43,6 +43,8 @@ class Instance {
   [[nodiscard]] Seconds host() const { return host_; }
   // Most KV blocks that one attention rank had in use.
   [[nodiscard]] std::int64_t peak_blocks() const { return peak_blocks_; }
+  // Share of the KV blocks in use now, where a rank has `blocks`.
+  [[nodiscard]] double kv_used(std::int64_t blocks) const;
   [[nodiscard]] const StepModel& model() const { return *model_; }
   [[nodiscard]] StepModel& model() { return *model_; }
   [[nodiscard]] int waiting() const;

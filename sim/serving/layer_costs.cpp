@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "calibrate/profile.hpp"
+
 namespace moesim {
 
 namespace {
@@ -75,8 +77,8 @@ void LayerCosts::prepare_attention() {
     const double query = heads * (a.qk_nope_dim + a.qk_rope_dim);
     projections_.push_back(gemm(query, query_rank > 0 ? query_rank : hidden, dtype));
     projections_.push_back(gemm(hidden, heads * a.v_head_dim, dtype));
-    // Prompts expand the latent to keys and values; decodes absorb it into the query instead.
-    expansion_ = gemm(heads * (a.qk_nope_dim + a.v_head_dim), a.kv_lora_rank, dtype);
+    // Decodes absorb this one; AttentionCurve::decode has that.
+    expand_ = gemm(heads * (a.qk_nope_dim + a.v_head_dim), a.kv_lora_rank, dtype);
     return;
   }
   const double kv_heads = per_gpu(a.kv_heads, parallel_.tp);
@@ -122,8 +124,8 @@ Seconds LayerCosts::attention(const RankBatch& batch, std::size_t kind, double p
     total += core.decode(part * batch.decode_tokens, batch.decode_context / batch.decodes);
   }
   for (const PrefillChunk& chunk : batch.chunks) {
-    if (expansion_) total += expansion_->time(part * chunk.tokens + chunk.context);
     total += core.prefill(part * chunk.tokens, chunk.context + (1 - part) / 2 * chunk.tokens);
+    if (expand_) total += expand_->time(part * chunk.tokens + chunk.context);
   }
   return total;
 }
@@ -154,9 +156,14 @@ Seconds LayerCosts::ends(double tokens, double sampled) const {
   return total;
 }
 
-Estimate LayerCosts::host_overhead(double sequences) const {
-  return costs_->step_overhead(sequences);
+Seconds LayerCosts::host_overhead(double sequences, double prompt_tokens) const {
+  return costs_->step_overhead(sequences).time +
+         prompt_tokens * costs_->profile().host.per_prompt_token;
 }
+
+Seconds LayerCosts::layer_overhead() const { return costs_->profile().host.per_layer; }
+
+Seconds LayerCosts::request_overhead() const { return costs_->profile().host.per_request; }
 
 ExpertCurve LayerCosts::experts(int slots) const {
   return costs_->experts({.hidden = model_.hidden,

@@ -33,7 +33,12 @@ class LayerCosts {
   [[nodiscard]] Seconds permute(double rows, double row_bytes) const;
   // Once per step: embedding, LM head over `sampled` rows, sampling.
   [[nodiscard]] Seconds ends(double tokens, double sampled) const;
-  [[nodiscard]] Estimate host_overhead(double sequences) const;
+  // Host time per step that no kernel hides; `prompt_tokens` are those of the step.
+  [[nodiscard]] Seconds host_overhead(double sequences, double prompt_tokens) const;
+  // Per layer: gaps between kernels, and kernels that no table holds.
+  [[nodiscard]] Seconds layer_overhead() const;
+  // From a request's arrival to the scheduler's queue: server and tokenizer.
+  [[nodiscard]] Seconds request_overhead() const;
 
   // Routed experts of one layer on a GPU that holds `slots` of them.
   [[nodiscard]] ExpertCurve experts(int slots) const;
@@ -52,7 +57,7 @@ class LayerCosts {
   const CostModel* costs_;  // outlives this
   CurveOrigin origin_;
   std::vector<GemmCurve> projections_;
-  std::optional<GemmCurve> expansion_;  // MLA prompts: latent to keys and values
+  std::optional<GemmCurve> expand_;  // mla, prompts: the latent to keys and values of all heads
   std::vector<AttentionCurve> cores_;
   std::vector<std::uint8_t> kind_of_layer_;  // [layers]
   std::vector<GemmCurve> dense_;             // gate and up, down

@@ -1,5 +1,7 @@
 #include "sim/serving/moe_network.hpp"
 
+#include <algorithm>
+
 namespace moesim {
 
 namespace {
@@ -31,22 +33,28 @@ MoeNetwork::MoeNetwork(const Cluster& cluster, std::vector<GpuId> gpus, const Mo
                prefill_fit_, slots_per_rank),
       decode_(ranks_,
               parse_transport(transport_for(options.transport, false, ranks_.domains())),
-              decode_fit_, slots_per_rank) {
+              decode_fit_, slots_per_rank),
+      node_traffic_(cluster.nodes()),
+      layers_(std::max(1, moe_layer_count(model))) {
   const int width = model.dispatch_width > 0 ? model.dispatch_width : model.hidden;
   dispatch_row_ = row_bytes(width, model.dispatch);
   combine_row_ = row_bytes(model.hidden, model.combine);
 }
 
 ExchangeTime MoeNetwork::exchange(const DispatchDemand& demand, bool prefill,
-                                  LinkLedger& ledger, Seconds start) {
+                                  LinkLedger& ledger, Seconds start, double times) {
   LayerExchange& exchange = prefill ? prefill_ : decode_;
+  const std::int64_t step = calls_ / layers_;
+  const bool sampled = calls_++ % layers_ == step % layers_;
+  const auto run = [&](const Traffic& traffic, Seconds begin) {
+    if (sampled) node_traffic_.add(traffic, times * layers_);
+    return model_->time(traffic, &ledger, begin);
+  };
   ExchangeTime time;
-  const Outcome out = model_->time(exchange.dispatch(demand, dispatch_row_), &ledger, start);
+  const Outcome out = run(exchange.dispatch(demand, dispatch_row_), start);
   time.dispatch = out.makespan;
   time.busiest = out.busiest;
-  time.combine =
-      model_->time(exchange.combine(demand, combine_row_), &ledger, start + time.dispatch)
-          .makespan;
+  time.combine = run(exchange.combine(demand, combine_row_), start + time.dispatch).makespan;
   return time;
 }
 

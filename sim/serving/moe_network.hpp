@@ -1,11 +1,13 @@
 // The two all-to-alls of an MoE layer for one instance: which transport, how long, which link.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 
 #include "sim/machine/collective.hpp"
 #include "sim/machine/ledger.hpp"
+#include "sim/machine/node_traffic.hpp"
 #include "sim/machine/transport.hpp"
 #include "sim/model/shape.hpp"
 #include "sim/serving/options.hpp"
@@ -34,9 +36,14 @@ class MoeNetwork {
   [[nodiscard]] const TransportFit& decode_fit() const { return decode_fit_; }
 
   // `prefill`: the step holds prompt tokens, which engines send by their throughput kernels.
-  // Bytes are added to the ledger over [start, start + time].
+  // Bytes are added to the ledger over [start, start + time]; `times` micro-batches do the
+  // same.
   ExchangeTime exchange(const DispatchDemand& demand, bool prefill, LinkLedger& ledger,
-                        Seconds start);
+                        Seconds start, double times = 1);
+
+  // Who sent how much to whom: taken from one MoE layer of each step, the layers in turn, for
+  // all of them. Right on average, and not worth more time.
+  [[nodiscard]] const NodeTraffic& node_traffic() const { return node_traffic_; }
 
  private:
   RankGroup ranks_;
@@ -47,6 +54,9 @@ class MoeNetwork {
   LayerExchange decode_;
   Bytes dispatch_row_;
   Bytes combine_row_;
+  NodeTraffic node_traffic_;
+  int layers_;              // MoE layers of a step
+  std::int64_t calls_ = 0;  // of exchange
 };
 
 }  // namespace moesim

@@ -7,8 +7,13 @@
 
 namespace moesim {
 
-MoeStep::MoeStep(Router& router, const std::string& dispatch, ExpertCurve curve)
-    : router_(router), dispatch_name_(dispatch), curve_(std::move(curve)) {
+MoeStep::MoeStep(Router& router, const std::string& dispatch, ExpertCurve curve,
+                 std::vector<double> speed)
+    : router_(router),
+      dispatch_name_(dispatch),
+      curve_(std::move(curve)),
+      speed_(std::move(speed)),
+      watch_(router) {
   const RouterShape& shape = router.shape();
   const auto layers = static_cast<std::size_t>(shape.layers);
   totals_.tokens.resize(shape.cells());
@@ -26,15 +31,16 @@ void MoeStep::use(Placement placement) {
   const auto ranks = static_cast<std::size_t>(placement_.gpus);
   totals_.rank_tokens.resize(ranks);
   totals_.rank_seconds.resize(ranks);
-  dispatch_ = make_dispatch(dispatch_name_, placement_);
+  dispatch_ = make_dispatch(dispatch_name_, placement_, {.gpu_speed = speed_});
   reach_.reset();
   reach_epoch_ = -1;
 }
 
-void MoeStep::draw(int tokens, std::span<const double> share) {
-  router_.counts({.tokens = tokens, .share = share}, counts_);
+void MoeStep::draw(const StepMix& mix, Seconds now) {
+  router_.counts(mix, counts_);
+  watch_.step(now, mix, counts_);
   const auto experts = static_cast<std::size_t>(router_.shape().experts);
-  const std::int64_t expected = static_cast<std::int64_t>(tokens) * router_.shape().top_k;
+  const std::int64_t expected = static_cast<std::int64_t>(mix.tokens) * router_.shape().top_k;
   for (std::size_t first = 0; first < counts_.size(); first += experts) {
     std::int64_t routed = 0;
     for (std::size_t i = first; i < first + experts; ++i) {
@@ -57,9 +63,10 @@ MoeLayerTime MoeStep::layer(int layer, double part, std::span<const double> slow
   const std::size_t ranks = load_.gpu.size();
   for (std::size_t r = 0; r < ranks; ++r) {
     Seconds t = curve_.time({load_.gpu[r], load_.active[r], load_.hottest[r]});
+    if (!speed_.empty()) t /= speed_[r];
     if (!slowdown.empty()) t *= slowdown[r];
-    totals_.rank_tokens[r] += load_.gpu[r];
-    totals_.rank_seconds[r] += t.value;
+    totals_.rank_tokens[r] += load_.gpu[r] / part;
+    totals_.rank_seconds[r] += t.value / part;
     time.mean += t;
     time.mean_tokens += load_.gpu[r];
     time.most_tokens = std::max(time.most_tokens, load_.gpu[r]);
@@ -103,14 +110,14 @@ double MoeStep::nodes_per_token() const {
   return sum / layers;
 }
 
-void MoeStep::account(int layer, const MoeLayerTime& time) {
+void MoeStep::account(int layer, const MoeLayerTime& time, double part) {
   const auto l = static_cast<std::size_t>(layer);
-  totals_.layer_mean_tokens[l] += time.mean_tokens;
-  totals_.layer_most_tokens[l] += time.most_tokens;
-  totals_.layer_straggler_s[l] += (time.slowest - time.mean).value;
-  totals_.layer_expert_s[l] += time.slowest.value;
-  totals_.layer_dispatch_s[l] += time.dispatch.value;
-  totals_.layer_combine_s[l] += time.combine.value;
+  totals_.layer_mean_tokens[l] += time.mean_tokens / part;
+  totals_.layer_most_tokens[l] += time.most_tokens / part;
+  totals_.layer_straggler_s[l] += (time.slowest - time.mean).value / part;
+  totals_.layer_expert_s[l] += time.slowest.value / part;
+  totals_.layer_dispatch_s[l] += time.dispatch.value / part;
+  totals_.layer_combine_s[l] += time.combine.value / part;
 }
 
 }  // namespace moesim

@@ -13,6 +13,7 @@
 #include "sim/placement/placement.hpp"
 #include "sim/placement/reach.hpp"
 #include "sim/router/router.hpp"
+#include "sim/router/router_watch.hpp"
 
 namespace moesim {
 
@@ -45,15 +46,17 @@ struct ExpertTotals {
 
 class MoeStep {
  public:
-  // `ranks` hold the experts; `curve` prices one rank's layer. The router outlives this.
-  MoeStep(Router& router, const std::string& dispatch, ExpertCurve curve);
+  // `curve` prices one rank's layer; `speed` [ranks] divides its time, relative to the GPU the
+  // curve is of (empty: all are that GPU). The router outlives this.
+  MoeStep(Router& router, const std::string& dispatch, ExpertCurve curve,
+          std::vector<double> speed = {});
 
   // The placement in force from now on.
   void use(Placement placement);
   [[nodiscard]] const Placement& placement() const { return placement_; }
 
-  // Draws the step's counts: `tokens` in all, `share` of each domain.
-  void draw(int tokens, std::span<const double> share);
+  // Draws the counts of the step that begins now.
+  void draw(const StepMix& mix, Seconds now);
 
   // Expert times of `layer` for a part of the drawn step (1, or 1/2 for a micro-batch).
   // `slowdown` [ranks] or empty: a straggler's factor on its time.
@@ -62,8 +65,11 @@ class MoeStep {
   // the caller's to fill. Not for placements on a single rank.
   DispatchDemand& demand(int layer);
 
-  void account(int layer, const MoeLayerTime& time);
+  // `part` as in layer(): the step takes 1 / part times as long.
+  void account(int layer, const MoeLayerTime& time, double part);
   [[nodiscard]] const ExpertTotals& totals() const { return totals_; }
+  [[nodiscard]] const RouterWatch& watch() const { return watch_; }
+  [[nodiscard]] const Router& router() const { return router_; }
   [[nodiscard]] const ExpertCounts& counts() const { return counts_; }
   [[nodiscard]] const CurveOrigin& curve_origin() const { return curve_.origin(); }
   [[nodiscard]] double nodes_per_token() const;
@@ -74,6 +80,7 @@ class MoeStep {
   Router& router_;
   std::string dispatch_name_;
   ExpertCurve curve_;
+  std::vector<double> speed_;
   Placement placement_;
   std::unique_ptr<DispatchPolicy> dispatch_;
   std::unique_ptr<Reach> reach_;
@@ -84,6 +91,7 @@ class MoeStep {
   DispatchDemand demand_;
   std::vector<std::vector<std::uint16_t>> samples_;  // [layers] what reach_ views
   ExpertTotals totals_;
+  RouterWatch watch_;
 };
 
 }  // namespace moesim

@@ -17,7 +17,8 @@ namespace {
 std::vector<Series> timeline_columns() {
   return {{"waiting_requests", SeriesKind::level},  {"running_requests", SeriesKind::level},
           {"input_tokens_per_s", SeriesKind::flow}, {"output_tokens_per_s", SeriesKind::flow},
-          {"step_time_s", SeriesKind::sample},      {"balancedness", SeriesKind::sample}};
+          {"step_time_s", SeriesKind::sample},      {"balancedness", SeriesKind::sample},
+          {"batch_tokens", SeriesKind::sample},     {"kv_used", SeriesKind::sample}};
 }
 
 std::vector<std::string> tenant_names(const RequestSource& source) {
@@ -46,6 +47,7 @@ Simulation::Simulation(const Deployment& deployment, Machine& machine)
   blame_ = std::make_unique<Blame>(parallel_.instances, deployment_.requests);
   timeline_ = std::make_unique<Timeline>(timeline_columns());
   ledger_ = std::make_unique<LinkLedger>(deployment_.cluster.links());
+  usage_ = std::make_unique<UsageHistory>(parallel_, deployment_.cluster.links());
   balance_ = find_entry(balancing_policies(), serving.balancing, "balancing policy").make;
   balance_state_.stream = Stream(deployment_.seed, "balancing");
   build_instances();
@@ -74,23 +76,26 @@ void Simulation::build_experts(int id) {
                                                                   model, deployment_.serving,
                                                                   slots / parallel_.ep)
                                    : nullptr);
+  const std::vector<double> speed = expert_speeds(deployment_.cluster, ranks);
   const int nodes = sends_tokens ? networks_.back()->ranks().domains() : 1;
   auto moe = std::make_unique<MoeStep>(*routers_.back(), deployment_.placement.dispatch,
-                                       layer_costs_->experts(slots / parallel_.ep));
-  moe->use(
-      first_placement(*routers_.back(), deployment_.placement, slots, nodes, parallel_.ep));
+                                       layer_costs_->experts(slots / parallel_.ep), speed);
+  moe->use(first_placement(*routers_.back(), deployment_.placement, slots, nodes, parallel_.ep,
+                           speed));
   moe_.push_back(std::move(moe));
 }
 
 std::unique_ptr<StepModel> Simulation::build_step_model(int id) {
   const auto i = static_cast<std::size_t>(id);
   const bool dense = deployment_.model.experts == 0;
-  std::vector<GpuId> rank;
-  for (int g = 0; g < parallel_.tp; ++g) rank.emplace_back(id * parallel_.gpus + g);
+  std::vector<GpuId> group;
+  for (int g = 0; g < parallel_.gpus; ++g) group.emplace_back(id * parallel_.gpus + g);
+  std::vector<GpuId> rank(group.begin(), group.begin() + parallel_.tp);
   return std::make_unique<StepModel>(deployment_.model, parallel_, deployment_.serving,
                                      *layer_costs_, dense ? nullptr : moe_[i].get(),
                                      dense ? nullptr : networks_[i].get(),
-                                     RankGroup(deployment_.cluster, std::move(rank)));
+                                     RankGroup(deployment_.cluster, std::move(rank)),
+                                     RankGroup(deployment_.cluster, std::move(group)));
 }
 
 std::vector<AttentionRank> Simulation::build_ranks(int id) const {
@@ -149,6 +154,18 @@ void Simulation::arrive(const Request& request) {
   const Seconds now = machine_.now();
   recorder_->arrived(request.id, now, request.tenant, request.input_tokens,
                      request.output_tokens);
+  // A host time of the user's own replaces all that the profile says of the host.
+  const bool own = deployment_.serving.step_overhead.value >= 0;
+  const Seconds delay = own ? Seconds{0} : layer_costs_->request_overhead();
+  if (delay.value > 0) {
+    machine_.after(delay, [this, request] { submit(request); });
+  } else {
+    submit(request);
+  }
+}
+
+void Simulation::submit(const Request& request) {
+  const Seconds now = machine_.now();
   std::vector<Candidate> candidates;
   for (const auto& instance : instances_) candidates.push_back(instance->candidate());
   const int domain = domain_of_tenant_[static_cast<std::size_t>(request.tenant)];
@@ -205,11 +222,16 @@ void Simulation::step_ended(int id, const StepReport& report, Seconds begin, Sec
     recorder_->sample(MetricId::combine_time, report.combine);
     recorder_->sample(MetricId::expert_time, report.experts);
   }
+  Instance& instance = *instances_[static_cast<std::size_t>(id)];
+  instance.model().step_ended(report);
+  usage_->step_ended(id, instance.model(), moe(id), *ledger_, begin, end);
   const auto column = [](TimelineColumn c) { return static_cast<int>(c); };
   note_queues(end);
   timeline_->add(column(TimelineColumn::input_tokens), end, report.prompt_tokens);
   timeline_->add(column(TimelineColumn::output_tokens), end, report.output_tokens);
   timeline_->sample(column(TimelineColumn::step_time), end, (end - begin).value);
+  timeline_->sample(column(TimelineColumn::batch_tokens), end, report.tokens);
+  timeline_->sample(column(TimelineColumn::kv_used), end, instance.kv_used(memory_.kv_blocks));
   if (!moe_.empty()) {
     timeline_->sample(column(TimelineColumn::balancedness), end, report.balancedness,
                       report.tokens);

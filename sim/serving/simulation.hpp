@@ -24,6 +24,7 @@
 #include "sim/serving/memory.hpp"
 #include "sim/serving/options.hpp"
 #include "sim/serving/parallelism.hpp"
+#include "sim/serving/usage_history.hpp"
 #include "sim/workload/options.hpp"
 #include "sim/workload/source.hpp"
 #include "topology/cluster.hpp"
@@ -50,7 +51,9 @@ enum class TimelineColumn {
   input_tokens,
   output_tokens,
   step_time,
-  balancedness
+  balancedness,
+  batch_tokens,
+  kv_used
 };
 
 class Simulation {
@@ -78,7 +81,10 @@ class Simulation {
   [[nodiscard]] const Blame& blame() const { return *blame_; }
   [[nodiscard]] const Timeline& timeline() const { return *timeline_; }
   [[nodiscard]] const LinkLedger& ledger() const { return *ledger_; }
+  [[nodiscard]] const UsageHistory& usage() const { return *usage_; }
   [[nodiscard]] const LayerCosts& costs() const { return *layer_costs_; }
+  // Of the tenants, distinct, as the routers number them.
+  [[nodiscard]] const std::vector<std::string>& domains() const { return domains_; }
   [[nodiscard]] int instances() const { return static_cast<int>(instances_.size()); }
   [[nodiscard]] const Instance& instance(int i) const {
     return *instances_[static_cast<std::size_t>(i)];
@@ -100,6 +106,7 @@ class Simulation {
   std::vector<AttentionRank> build_ranks(int id) const;
   InstanceHooks hooks_for(int id);
   void arrive(const Request& request);
+  void submit(const Request& request);  // to an instance, when the server has read it
   void await_next();
   void request_done(Seconds now);
   void note_queues(Seconds now);
@@ -117,6 +124,7 @@ class Simulation {
   std::unique_ptr<Blame> blame_;
   std::unique_ptr<Timeline> timeline_;
   std::unique_ptr<LinkLedger> ledger_;
+  std::unique_ptr<UsageHistory> usage_;
   std::vector<std::unique_ptr<Router>> routers_;
   std::vector<std::unique_ptr<MoeStep>> moe_;
   std::vector<std::unique_ptr<MoeNetwork>> networks_;

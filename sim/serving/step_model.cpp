@@ -7,7 +7,7 @@ namespace moesim {
 
 StepModel::StepModel(const ModelShape& model, const Parallelism& parallel,
                      const ServingOptions& options, const LayerCosts& costs, MoeStep* moe,
-                     MoeNetwork* network, RankGroup rank)
+                     MoeNetwork* network, RankGroup rank, RankGroup group)
     : model_(model),
       parallel_(parallel),
       options_(options),
@@ -15,7 +15,9 @@ StepModel::StepModel(const ModelShape& model, const Parallelism& parallel,
       moe_(moe),
       network_(network),
       rank_(std::move(rank)),
-      collectives_(rank_.cluster().gpu(GpuId{0}).name) {
+      group_(std::move(group)),
+      collectives_(rank_.cluster().gpu(GpuId{0}).name),
+      phases_(model.layers) {
   const auto gpus = static_cast<std::size_t>(parallel.gpus);
   const auto dp = static_cast<std::size_t>(parallel.dp);
   attention_busy_.resize(gpus);
@@ -53,6 +55,19 @@ Seconds StepModel::all_reduce(double tokens) const {
       .time;
 }
 
+// Without a dispatch every GPU computes its part of every token. One attention rank has them
+// all and adds the parts up; several gather each other's tokens first (padded to the longest)
+// and scatter the sums.
+void StepModel::exchange_whole(MoeLayerTime& time) const {
+  if (parallel_.dp == 1) {
+    time.combine = all_reduce(most_tokens_);
+    return;
+  }
+  const Bytes rows{2.0 * most_tokens_ * parallel_.dp * model_.hidden};
+  time.dispatch = collectives_.time(GroupOp::all_gather, group_, rows).time;
+  time.combine = collectives_.time(GroupOp::reduce_scatter, group_, rows).time;
+}
+
 void StepModel::measure_ranks(std::span<const AttentionRank> ranks) {
   tokens_ = 0;
   most_tokens_ = 0;
@@ -87,6 +102,13 @@ void StepModel::add_dense_layer(std::size_t kind, CauseSeconds& time) const {
   time[Cause::dense] += slowest([&](double tokens) { return costs_.dense_ffn(tokens); }).value;
 }
 
+void StepModel::add_dense_layers(CauseSeconds& time) {
+  for (int layer = 0; layer < model_.layers; ++layer) {
+    add_dense_layer(costs_.kind_of_layer()[static_cast<std::size_t>(layer)], time);
+    phases_.layer(layer, time);
+  }
+}
+
 void StepModel::add_attention(std::size_t kind, CauseSeconds& time) const {
   const Seconds wait = attention_[kind] - attention_mean_[kind];
   time[Cause::attention] += (attention_mean_[kind] / part_).value;
@@ -98,14 +120,14 @@ MoeLayerTime StepModel::moe_layer(int layer, LinkLedger& ledger, Seconds now, Li
   if (network_ != nullptr) {
     DispatchDemand& demand = moe_->demand(layer);
     demand.tokens.assign(gpu_tokens_.begin(), gpu_tokens_.end());
-    const ExchangeTime exchange = network_->exchange(demand, prefill_, ledger, now);
+    const ExchangeTime exchange = network_->exchange(demand, prefill_, ledger, now, 1 / part_);
     time.dispatch = exchange.dispatch;
     time.combine = exchange.combine;
     busiest = exchange.busiest;
   } else {
-    time.combine = all_reduce(most_tokens_);
+    exchange_whole(time);
   }
-  moe_->account(layer, time);
+  moe_->account(layer, time, part_);
   return time;
 }
 
@@ -147,12 +169,14 @@ void StepModel::add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds n
     const std::size_t kind = costs_.kind_of_layer()[static_cast<std::size_t>(layer)];
     if (!is_moe_layer(model_, layer)) {
       add_dense_layer(kind, report.time);
+      phases_.layer(layer, report.time);
       continue;
     }
     LinkId busiest{-1};
     parts.kind = kind;
     parts.moe = moe_layer(moe_layer_index, ledger, now + Seconds{report.time.sum()}, busiest);
     add_moe_layer(parts, report.time);
+    phases_.layer(layer, report.time);
     report.dispatch += parts.moe.dispatch / part_;
     report.combine += parts.moe.combine / part_;
     report.experts += parts.moe.slowest / part_;
@@ -199,23 +223,32 @@ StepReport StepModel::evaluate(std::span<const AttentionRank> ranks,
   measure_ranks(ranks);
   report.tokens = static_cast<int>(tokens_);
   double sampled = 0;
-  int sequences = 0;
+  int sequences = 0;  // every rank has a scheduler of its own: the busiest counts
+  int requests = 0;
+  double prompt_tokens = 0;  // of the rank with most
   for (const AttentionRank& rank : ranks) {
+    prompt_tokens = std::max<double>(prompt_tokens, rank.batch().prefill_tokens());
     sampled = std::max(sampled, static_cast<double>(rank.batch().sampled()));
-    sequences += rank.batch().sampled();
+    sequences = std::max(sequences, rank.batch().sampled());
+    requests += rank.batch().decodes + static_cast<int>(rank.batch().chunks.size());
   }
   report.time[Cause::dense] = slowest([&](double tokens) {
                                 return costs_.ends(tokens, std::min(tokens, sampled));
                               }).value;
-  const Seconds host = options_.step_overhead.value >= 0
-                           ? options_.step_overhead
-                           : costs_.host_overhead(static_cast<double>(sequences)).time;
+  const Seconds host =
+      options_.step_overhead.value >= 0
+          ? options_.step_overhead
+          : costs_.host_overhead(static_cast<double>(sequences), prompt_tokens) +
+                static_cast<double>(model_.layers) * costs_.layer_overhead();
   report.time[Cause::host] = host.value;
+  report.prefill = prefill_;
+  phases_.begin(report.time);
   if (moe_ != nullptr) {
-    moe_->draw(report.tokens, share);
+    moe_->draw({.tokens = report.tokens, .share = share, .requests = requests}, now);
+    ledger.repeat(1 / part_);
     add_moe_layers(report, ledger, now);
   } else {
-    for (const std::uint8_t kind : costs_.kind_of_layer()) add_dense_layer(kind, report.time);
+    add_dense_layers(report.time);
   }
   account_busy(ranks);
   return report;

@@ -15,6 +15,7 @@
 
 #include "sim/machine/group_collective.hpp"
 #include "sim/metrics/cause.hpp"
+#include "sim/metrics/phase_totals.hpp"
 #include "sim/serving/attention_rank.hpp"
 #include "sim/serving/layer_costs.hpp"
 #include "sim/serving/moe_network.hpp"
@@ -34,6 +35,7 @@ struct StepReport {
   int straggler_rank = -1;
   int straggler_expert = -1;  // the one with the most tokens there
   LinkId busiest_link{-1};    // of the layer with the longest dispatch
+  bool prefill = false;       // the step holds prompt tokens
   int tokens = 0;
   int prompt_tokens = 0;
   std::int64_t output_tokens = 0;
@@ -42,13 +44,18 @@ struct StepReport {
 class StepModel {
  public:
   // All references outlive this. `moe` and `network` are null for a dense model; `network` is
-  // null too where every GPU has all tokens. `rank` holds
-  // the GPUs of the first attention rank.
+  // null too where every GPU has all tokens, or gathers them all. `rank` holds the GPUs of the
+  // first attention rank, `group` those of the instance.
   StepModel(const ModelShape& model, const Parallelism& parallel, const ServingOptions& options,
-            const LayerCosts& costs, MoeStep* moe, MoeNetwork* network, RankGroup rank);
+            const LayerCosts& costs, MoeStep* moe, MoeNetwork* network, RankGroup rank,
+            RankGroup group);
 
   StepReport evaluate(std::span<const AttentionRank> ranks, std::span<const double> share,
                       LinkLedger& ledger, Seconds now);
+  // The step last evaluated has ended; `report` with whatever its end has added.
+  void step_ended(const StepReport& report) { phases_.end(report.prefill, report.time); }
+  // Of the steps that have ended.
+  [[nodiscard]] const PhaseTotals& phases() const { return phases_; }
 
   // [gpus of the instance] a straggler's factor on its compute time; 1 is healthy.
   void set_slowdown(std::vector<double> slowdown);
@@ -67,12 +74,14 @@ class StepModel {
   };
   void measure_ranks(std::span<const AttentionRank> ranks);
   void add_dense_layer(std::size_t kind, CauseSeconds& time) const;
+  void add_dense_layers(CauseSeconds& time);
   void add_attention(std::size_t kind, CauseSeconds& time) const;
   void add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds now);
   MoeLayerTime moe_layer(int layer, LinkLedger& ledger, Seconds now, LinkId& busiest);
   void add_moe_layer(const LayerParts& parts, CauseSeconds& time) const;
   void account_busy(std::span<const AttentionRank> ranks);
   [[nodiscard]] Seconds all_reduce(double tokens) const;
+  void exchange_whole(MoeLayerTime& time) const;
   // The slowest rank's time; `time_of` takes the rank's batch tokens.
   template <class TimeOf>
   [[nodiscard]] Seconds slowest(TimeOf time_of) const;
@@ -83,8 +92,10 @@ class StepModel {
   const LayerCosts& costs_;
   MoeStep* moe_;
   MoeNetwork* network_;
-  RankGroup rank_;  // the GPUs of one attention rank
+  RankGroup rank_;   // the GPUs of one attention rank
+  RankGroup group_;  // the GPUs of the instance
   GroupCollectives collectives_;
+  PhaseTotals phases_;
   std::vector<double> slowdown_;        // [gpus] or empty
   std::vector<double> rank_slowdown_;   // [dp]
   std::vector<double> attention_busy_;  // [gpus]

@@ -115,8 +115,12 @@ BENCHMARK_CAPTURE(step, ll, Pattern::per_expert)
     ->Arg(1024)
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(step, narrow, Pattern::per_expert, narrow)
-    ->Name("step of 116, auto, low_latency, narrow spine")
+    ->Name(
+        "step of 116, auto, low_latency, narrow spine (64: <= 50; 256: <= 1000; 1024: <= "
+        "10000)")
     ->Arg(64)
+    ->Arg(256)
+    ->Arg(1024)
     ->Iterations(1)
     ->Unit(benchmark::kMillisecond);
 

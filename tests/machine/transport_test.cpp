@@ -159,3 +159,23 @@ TEST_CASE("Every transport has a fit for every GPU that is shipped, measured or 
   CHECK(find_transport_fit("low_latency", "h100-sxm").provenance == Provenance::measured);
   CHECK(find_transport_fit("low_latency", "h20-sxm").provenance == Provenance::extrapolated);
 }
+
+TEST_CASE("A demand that loses or invents bytes is a broken law in every transport") {
+  const Cluster cluster = build_cluster(hopper(2));
+  const RankGroup ranks(cluster, all_gpus(cluster));
+  const DispatchDemand right = skewed_demand(ranks, kTopK, 128, 0.8, 5);
+  for (const auto& transport : transports()) {
+    INFO(transport.name);
+    LayerExchange layer(ranks, transport.make, {});
+    CHECK_NOTHROW(layer.dispatch(right, Bytes{kRow}));
+    DispatchDemand wrong = right;
+    wrong.assignments[3] = 0;
+    CHECK_THROWS_AS(layer.dispatch(wrong, Bytes{kRow}), BrokenLaw);
+    wrong = right;
+    wrong.reach_rank[3] = wrong.assignments[3] + 0.1;
+    CHECK_THROWS_AS(layer.dispatch(wrong, Bytes{kRow}), BrokenLaw);
+    wrong = right;
+    std::fill(wrong.reach_node.begin(), wrong.reach_node.end(), 0.0);
+    CHECK_THROWS_AS(layer.combine(wrong, Bytes{kRow}), BrokenLaw);
+  }
+}

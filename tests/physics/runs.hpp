@@ -26,6 +26,7 @@ strategy = "linear"
 skew = "mixtral"
 [serving]
 warmup = 0
+step_overhead = "1 ms"   # no profile's front end: the laws are those of the queue itself
 [traffic]
 arrivals = { process = "poisson", rate = "20 req/s" }
 input_tokens = { distribution = "fixed", mean = 256 }

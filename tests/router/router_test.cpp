@@ -214,3 +214,35 @@ TEST_CASE("a capacity limit conserves assignments: computed = routed - dropped +
     CHECK((totals.overflowed > 0) == (std::string_view(overflow) != "none"));
   }
 }
+
+TEST_CASE("hashed layers: every expert alike, without taste, noise or groups") {
+  RouterOptions options = with_skew("deepseek-v3");
+  options.hash_layers = 2;
+  options.drift_sigma = 0.3;
+  Router router(options, kDeepSeekV3, 1, {"code", "law"});
+  router.advance(Seconds{1000});
+  ExpertCounts counts;
+  double square[3] = {};
+  const int steps = 200;
+  for (int s = 0; s < steps; ++s) {
+    router.counts({.tokens = 32000, .requests = 1}, counts);
+    for (std::size_t layer = 0; layer < 3; ++layer) {
+      for (std::size_t e = 0; e < 256; ++e) {
+        square[layer] += std::pow(counts[layer * 256 + e] - 1000.0, 2) / (256.0 * steps);
+      }
+    }
+  }
+  for (std::size_t i = 0; i < 512; ++i) CHECK(router.inclusion()[i] == Approx(8.0 / 256));
+  // Var N = T pi (1 - pi)
+  CHECK(square[0] == Approx(1000 * (1 - 8.0 / 256)).epsilon(0.05));
+  CHECK(square[1] == Approx(1000 * (1 - 8.0 / 256)).epsilon(0.05));
+  CHECK(square[2] > 100 * square[1]);
+  bool five_groups = false;
+  const TokenSample& sample = router.sample(0);
+  for (int t = 0; t < sample.tokens && !five_groups; ++t) {
+    std::set<int> groups;
+    for (const int e : sample.of(t)) groups.insert(e / 32);
+    five_groups = groups.size() > 4;
+  }
+  CHECK(five_groups);
+}

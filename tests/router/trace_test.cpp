@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -60,6 +61,21 @@ TEST_CASE("a load trace reads back as it was written, in any row order, summed o
   CHECK(mixed.counts == std::vector<std::vector<int>>{{0, 5}});
 }
 
+TEST_CASE("a gzip trace reads as the plain one, and a cut-off one says so") {
+  const LoadTrace trace{
+      .layers = 1, .experts = 3, .steps = {0, 1}, .counts = {{1, 0, 3}, {2, 2, 0}}};
+  const auto plain = file_with("");
+  write_load_trace(plain, trace);
+  const std::string packed = plain.string() + ".gz";
+  REQUIRE(std::system(("gzip -c '" + plain.string() + "' > '" + packed + "'").c_str()) == 0);
+  CHECK(read_load_trace(packed, {.layers = 1, .experts = 3}) == trace);
+
+  const std::string whole = read_file(packed);
+  write_file(packed, whole.substr(0, whole.size() / 2));
+  CHECK_THROWS_WITH(read_load_trace(packed, {}), Catch::Contains("cut off"));
+  std::filesystem::remove(packed);
+}
+
 TEST_CASE("faults of a load trace come with their line and reason") {
   CHECK(complaint(kHeader + "0,0,0,4\n").empty());
   CHECK(says(complaint(kHeader + "0,0,0,-4\n"), "moesim_trace_test.csv:2"));
@@ -76,7 +92,8 @@ TEST_CASE("faults of a load trace come with their line and reason") {
   CHECK(says(complaint("layer,expert\n0,0\n"), "the header is"));
   CHECK(says(complaint(kHeader), "no rows"));
   CHECK(says(complaint(""), "is empty"));
-  CHECK(says(complaint("\x1f\x8b\x08rest"), "compressed"));
+  CHECK(says(complaint("\x1f\x8b\x08rest"), "damaged"));
+  CHECK(says(complaint("\x28\xb5\x2f\xfdrest"), "zstd -d"));
 }
 
 TEST_CASE("all faults are told at once, but not thousands") {
@@ -123,7 +140,7 @@ TEST_CASE("faults of a token trace come with their line and reason") {
   CHECK(says(token_complaint(a + a), "has layer 0 twice"));
   CHECK(says(token_complaint(a + good), "missing here"));
   CHECK(says(token_complaint(good + "{\"layer\":0,\"exp"), "cut off"));
-  CHECK(says(token_complaint("\x1f\x8b\x08rest"), "compressed"));
+  CHECK(says(token_complaint("\x1f\x8b\x08rest"), "damaged"));
 }
 
 TEST_CASE("a fitted router's file reads back, and its faults come with line and reason") {

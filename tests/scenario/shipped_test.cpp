@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <fstream>
 
 #include "tests/scenario/support.hpp"
 
@@ -28,6 +29,18 @@ TEST_CASE("every shipped scenario loads and holds no contradiction") {
   for (const std::string& file : shipped_scenarios()) {
     CAPTURE(file);
     CHECK_NOTHROW(read_file_well(file));
+  }
+}
+
+TEST_CASE("every shipped scenario names the schema on its first line, where editors look") {
+  for (const std::string& file : shipped_scenarios()) {
+    CAPTURE(file);
+    std::ifstream in(file);
+    std::string first;
+    std::getline(in, first);
+    REQUIRE(first.starts_with("#:schema "));
+    const auto schema = std::filesystem::path(file).parent_path() / first.substr(9);
+    CHECK(std::filesystem::exists(schema));
   }
 }
 

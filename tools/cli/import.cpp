@@ -14,6 +14,7 @@
 #include "sim/router/fit.hpp"
 #include "sim/router/fit_report.hpp"
 #include "sim/router/load_metrics.hpp"
+#include "sim/router/trace_file.hpp"
 #include "sim/scenario/scenario.hpp"
 #include "tools/cli/command.hpp"
 #include "tools/cli/terminal.hpp"
@@ -102,15 +103,16 @@ void write_fitted(const fs::path& output, const fs::path& trace, const Fitted& f
     text += "#   " + fitted.report.substr(at, end - at) + "\n";
     at = end + 1;
   }
-  text += fmt::format("[router]\nskew = \"{}\"\nstep_jitter = {}\n", numbers.string(),
-                      number_text(fitted.router.step_jitter));
+  text += "# Paste into a scenario that lies in the same folder.\n";
+  text += fmt::format("[router]\nskew = \"{}\"\nstep_jitter = {}\n",
+                      numbers.filename().string(), number_text(fitted.router.step_jitter));
   write_file(output, text);
   say(fmt::format("wrote {} and {}", output.string(), numbers.string()));
 }
 
 int import_trace(const TraceArguments& arguments) {
   const TraceShape shape = expected_shape(arguments);
-  const bool tokens = arguments.trace.extension() == ".jsonl";
+  const bool tokens = holds_tokens(arguments.trace.string());
   Fitted fitted;
   if (tokens) {
     const TokenTrace trace = read_token_trace(arguments.trace, shape);

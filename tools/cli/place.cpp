@@ -5,12 +5,16 @@
 #include <algorithm>
 #include <memory>
 
+#include "sim/base/dtype.hpp"
 #include "sim/base/errors.hpp"
 #include "sim/base/files.hpp"
+#include "sim/machine/rank_group.hpp"
 #include "sim/placement/bounds.hpp"
 #include "sim/placement/problem_json.hpp"
 #include "sim/placement/reach.hpp"
+#include "sim/placement/spectral.hpp"
 #include "sim/placement/strategy.hpp"
+#include "sim/placement/token_traffic.hpp"
 #include "sim/serving/expert_setup.hpp"
 #include "tools/cli/command.hpp"
 #include "tools/cli/scenario_arguments.hpp"
@@ -29,25 +33,31 @@ struct PlaceArguments {
 struct Trial {
   ProblemFile past;
   std::vector<double> later;  // [layers * experts] counts
+  Bytes expert{0};            // weights of one expert of one layer
+  Bytes row{0};               // of one token on the wire
 };
 
 Trial trial_of(const Scenario& s) {
-  const Parallelism parallel =
-      resolve_parallelism(s.serving, s.cluster.nodes * s.cluster.node.gpus);
+  const Cluster cluster = build_cluster(s.cluster);
+  const Parallelism parallel = resolve_parallelism(s.serving, cluster.gpus());
   if (s.model.experts == 0) {
     throw InputError("model '" + s.model.name + "' has no experts to place", "an MoE model");
   }
   Router router(s.router, router_shape(s.model, s.router), s.seed,
                 domains_of(s.traffic.tenants).first);
+  const std::vector<GpuId> ranks = expert_ranks(parallel, 0);
   Trial trial;
+  trial.expert = expert_bytes(s.model);
+  const int width = s.model.dispatch_width > 0 ? s.model.dispatch_width : s.model.hidden;
+  trial.row = Bytes{width * info(s.model.dispatch).activation_bytes};
   PlacementProblem& p = trial.past.problem;
   p.layers = router.shape().layers;
   p.experts = router.shape().experts;
   p.slots = expert_slots(s.model, s.placement, parallel);
   p.groups = router.shape().expert_groups;
   p.gpus = parallel.ep;
-  const int span = parallel.ep * parallel.moe_tp;
-  p.nodes = span % s.cluster.node.gpus == 0 ? span / s.cluster.node.gpus : 1;
+  p.nodes = RankGroup(cluster, ranks).domains();
+  p.gpu_speed = expert_speeds(cluster, ranks);
   ExpertCounts counts;
   router.counts({.tokens = s.placement.training_tokens, .share = {}}, counts);
   p.weights.assign(counts.begin(), counts.end());
@@ -66,27 +76,71 @@ struct Row {
   std::string strategy;
   PlacementVerdict past;
   double later = 0;  // balancedness of later traffic under the scenario's dispatch
-  double nodes = 0;  // per token
-  double gpus = 0;   // per token
+  TokenTraffic traffic;
+  int slots = 0;  // of the fullest GPU, all layers
 };
+
+int fullest_gpu(const Placement& placement) {
+  std::vector<int> slots(static_cast<std::size_t>(placement.gpus), 0);
+  for (int l = 0; l < placement.layers; ++l) {
+    const auto begin = placement.gpu_slots(l);
+    for (std::size_t g = 0; g < slots.size(); ++g) slots[g] += begin[g + 1] - begin[g];
+  }
+  return *std::ranges::max_element(slots);
+}
 
 Row judge_strategy(const Trial& trial, const PlacementOptions& options) {
   const PlacementProblem& p = trial.past.problem;
   const Placement placement = place(p, options);
-  const auto policy = make_dispatch(options.dispatch, placement);
+  const auto policy = make_dispatch(options.dispatch, placement, {.gpu_speed = p.gpu_speed});
   const Reach reach(placement, *policy, p.samples);
   Row row{options.strategy, judge(p, placement)};
+  row.slots = fullest_gpu(placement);
   LayerLoad load;
   const auto experts = static_cast<std::size_t>(p.experts);
   for (int l = 0; l < p.layers; ++l) {
     policy->split(
         l, std::span(trial.later).subspan(static_cast<std::size_t>(l) * experts, experts),
         load);
-    row.later += balancedness(load.gpu) / p.layers;
-    row.nodes += reach.nodes_per_token(l) / p.layers;
-    row.gpus += reach.ranks_per_token(l) / p.layers;
+    row.later += balancedness(load.gpu, p.gpu_speed) / p.layers;
+    row.traffic = row.traffic + token_traffic(reach.sampled(l)) / p.layers;
   }
   return row;
+}
+
+std::string heading() {
+  return fmt::format("{:<18} {:>12} {:>7} {:>7} {:>7} {:>7} {:>12} {:>13} {:>8} {:>10}\n",
+                     "strategy", "balancedness", "gap", "later", "nodes", "GPUs", "NVLink KiB",
+                     "network KiB", "GiB/GPU", "duplicates");
+}
+
+std::string line(const Row& row, const Trial& trial) {
+  const TokenTraffic& t = row.traffic;
+  const double kib = trial.row.value / 1024;
+  return fmt::format(
+      "{:<18} {:>12.4f} {:>6.1f}% {:>7.4f} {:>7.3f} {:>7.3f} {:>12.2f} {:>13.2f} {:>8.2f} "
+      "{:>10}\n",
+      row.strategy, row.past.balancedness, 100 * row.past.gap, row.later, t.nodes, t.gpus,
+      (t.near_gpus + t.forwarded) * kib, t.remote_nodes * kib,
+      row.slots * trial.expert.value / (1 << 30), row.past.same_gpu_duplicates);
+}
+
+constexpr const char* kLegend =
+    "balancedness: mean / busiest GPU, gap: busiest GPU / lower bound - 1, both on the "
+    "traffic\n"
+    "placed for, replicas evenly used; later: balancedness of later traffic under the "
+    "dispatch\n"
+    "policy; nodes, GPUs: that a token reaches in a layer; NVLink, network: bytes a token "
+    "sends\n"
+    "in a layer's dispatch when each node gets one copy; GiB/GPU: experts on the fullest GPU;\n"
+    "duplicates: replicas beside another of the same expert\n";
+
+double mean_nodes_bound(const PlacementProblem& p) {
+  double sum = 0;
+  for (const TokenView& sample : p.samples) {
+    sum += nodes_per_token_bound(sample, p.experts, p.nodes, p.slots / p.nodes);
+  }
+  return sum / p.layers;
 }
 
 // Every strategy that the scenario can run; why not, on stderr, for the others.
@@ -94,30 +148,27 @@ int place_scenario(const ScenarioArguments& arguments) {
   const Scenario scenario = load_scenario(arguments);
   const Trial trial = trial_of(scenario);
   const PlacementProblem& p = trial.past.problem;
-  std::string out = fmt::format(
-      "{} layers x {} experts in {} slots on {} GPUs, {} nodes; dispatch {}\n"
-      "{:<18} {:>12} {:>10} {:>12} {:>11} {:>10} {:>10}\n",
-      p.layers, p.experts, p.slots, p.gpus, p.nodes, scenario.placement.dispatch, "strategy",
-      "balancedness", "gap", "later", "nodes/token", "GPUs/token", "duplicates");
+  std::string out =
+      fmt::format("{} layers x {} experts in {} slots on {} GPUs, {} nodes; dispatch {}\n",
+                  p.layers, p.experts, p.slots, p.gpus, p.nodes, scenario.placement.dispatch) +
+      heading();
   for (const auto& entry : placement_strategies()) {
     PlacementOptions options = scenario.placement;
     options.strategy = entry.name;
     if (entry.name == "external" && options.program.empty()) continue;
     if (entry.name == "file" && options.file.empty()) continue;
     try {
-      const Row row = judge_strategy(trial, options);
-      out += fmt::format("{:<18} {:>12.4f} {:>9.1f}% {:>12.4f} {:>11.3f} {:>10.3f} {:>10}\n",
-                         row.strategy, row.past.balancedness, 100 * row.past.gap, row.later,
-                         row.nodes, row.gpus, row.past.same_gpu_duplicates);
+      out += line(judge_strategy(trial, options), trial);
     } catch (const InputError& e) {
       if (entry.name == scenario.placement.strategy) throw;
       say(fmt::format("{} is left out: {}\n", entry.name, e.diagnostics().front().message));
     }
   }
+  out +=
+      fmt::format("nodes per token, spectral bound where no expert is on two nodes: {:.3f}\n",
+                  mean_nodes_bound(p));
   print(out);
-  say("balancedness and gap: mean / busiest GPU and busiest / lower bound - 1 on the traffic "
-      "placed for, even split; later: balancedness on later traffic under the dispatch "
-      "policy\n");
+  say(kLegend);
   return kDone;
 }
 

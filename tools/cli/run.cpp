@@ -20,6 +20,7 @@
 #include "tools/report/csv_files.hpp"
 #include "tools/report/html.hpp"
 #include "tools/report/result_json.hpp"
+#include "tools/report/sparkline.hpp"
 #include "tools/report/table.hpp"
 #include "tools/walk/walk.hpp"
 
@@ -57,9 +58,15 @@ void prepare_folder(const fs::path& folder, const Scenario& scenario) {
   write_file(folder / "resolved.toml", resolved_toml(scenario));
 }
 
+// What is printed of a run; several replications have no one course over time.
+struct Ran {
+  Result result;
+  std::string sparklines;
+};
+
 // Simulates and writes the whole folder; a run that `progress` ends is partial.
-Result run_into(const fs::path& folder, const Scenario& scenario, const TraceWindow& window,
-                const Progress& progress) {
+Ran run_into(const fs::path& folder, const Scenario& scenario, const TraceWindow& window,
+             const Progress& progress) {
   Walk walk(scenario, simgrid_engine());
   prepare_folder(folder, scenario);
   walk.trace_steps(window);
@@ -68,12 +75,13 @@ Result run_into(const fs::path& folder, const Scenario& scenario, const TraceWin
   const Simulation& simulation = walk.simulation();
   write_results(folder, result, simulation.recorder(), &simulation.blame(),
                 &simulation.timeline());
-  write_report(folder, result, walk.series(), resolved_toml(scenario));
+  const ReportSeries series = walk.series();
+  write_report(folder, result, series, resolved_toml(scenario));
   walk.trace()->write(folder / "trace.pftrace");
-  return result;
+  return {std::move(result), key_sparklines(series)};
 }
 
-Result run_once(const fs::path& folder, const Scenario& scenario, const TraceWindow& window) {
+Ran run_once(const fs::path& folder, const Scenario& scenario, const TraceWindow& window) {
   StatusLine status("simulating " + scenario.name);
   watch_for_interrupts();
   return run_into(folder, scenario, window, [&](double share, Seconds now) {
@@ -92,7 +100,7 @@ Result run_replications(const fs::path& folder, const Scenario& scenario,
     Scenario one = scenario;
     one.seed += static_cast<std::uint64_t>(i);
     if (i > 0) return to_bytes(walk_scenario(one, link));
-    return to_bytes(run_into(folder, one, window, progress_of(link)));
+    return to_bytes(run_into(folder, one, window, progress_of(link)).result);
   };
   StatusLine status("simulating " + scenario.name);
   watch_for_interrupts();
@@ -128,10 +136,12 @@ int run(const RunArguments& arguments) {
   const TraceWindow window = arguments.trace_window.empty()
                                  ? TraceWindow{}
                                  : parse_trace_window(arguments.trace_window);
-  const Result result = arguments.replications > 1
-                            ? run_replications(folder, scenario, arguments, window)
-                            : run_once(folder, scenario, window);
+  const Ran ran = arguments.replications > 1
+                      ? Ran{run_replications(folder, scenario, arguments, window), {}}
+                      : run_once(folder, scenario, window);
+  const Result& result = ran.result;
   print(render_as(arguments.format, result, color_of(stdout)));
+  if (arguments.format == "table" && is_terminal(stdout)) print(ran.sparklines);
   say(fmt::format("Results are in {}\n", folder.string()));
   if (result.partial) throw Interrupted{};
   if (arguments.check_slo && !result.summary.slo_met()) return kSloMissed;

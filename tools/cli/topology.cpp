@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -75,15 +76,35 @@ void each_cable(const Cluster& cluster, Draw draw) {
   }
 }
 
+// A name of the user's own (an explicit switch) may hold what DOT or SVG read as their own.
+std::string escaped(const std::string& name,
+                    std::initializer_list<std::pair<char, const char*>> with) {
+  std::string out;
+  for (const char c : name) {
+    const auto* found = std::find_if(with.begin(), with.end(),
+                                     [&](const auto& entry) { return entry.first == c; });
+    found == with.end() ? out += c : out += found->second;
+  }
+  return out;
+}
+
+std::string in_dot(const std::string& name) {
+  return escaped(name, {{'"', "\\\""}, {'\\', "\\\\"}, {'\n', "\\n"}});
+}
+
+std::string in_svg(const std::string& name) {
+  return escaped(name, {{'<', "&lt;"}, {'>', "&gt;"}, {'&', "&amp;"}});
+}
+
 std::string dot(const Cluster& cluster) {
   std::string out = "graph cluster {\n  rankdir = BT;\n  node [shape = box];\n";
   for (const Vertex& v : cluster.graph().vertices) {
-    out += fmt::format("  \"{}\";\n", v.name);
+    out += fmt::format("  \"{}\";\n", in_dot(v.name));
   }
   each_cable(cluster, [&](const Link& link) {
     const auto& vertices = cluster.graph().vertices;
-    out += fmt::format("  \"{}\" -- \"{}\"", vertices[link.from.index()].name,
-                       vertices[link.to.index()].name);
+    out += fmt::format("  \"{}\" -- \"{}\"", in_dot(vertices[link.from.index()].name),
+                       in_dot(vertices[link.to.index()].name));
     if (std::isfinite(link.bandwidth.value)) {
       out += fmt::format(" [label = \"{:.0f} GB/s\"]", gigabytes(link.bandwidth));
     }
@@ -119,7 +140,8 @@ std::string svg(const Cluster& cluster) {
     out += fmt::format(
         "<rect x=\"{}\" y=\"{}\" width=\"80\" height=\"20\" fill=\"#fff\" stroke=\"#333\"/>"
         "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
-        at[i].first, at[i].second, at[i].first + 40, at[i].second + 13, vertices[i].name);
+        at[i].first, at[i].second, at[i].first + 40, at[i].second + 13,
+        in_svg(vertices[i].name));
   }
   return out + "</svg>\n";
 }

@@ -7,6 +7,7 @@ build_packages=(
   libsimgrid-dev libboost-dev libboost-graph-dev libtomlplusplus-dev libcli11-dev libfmt-dev
   nlohmann-json3-dev libprotozero-dev libsqlite3-dev coinor-libcbc-dev libmetis-dev libzstd-dev
   zlib1g-dev
+  libpugixml-dev libyaml-cpp-dev # NCCL XML and ASTRA-sim YAML: no parsers of our own
 )
 check_packages=(
   catch2 librapidcheck-dev libbenchmark-dev clang-format python3 chromium librsvg2-bin

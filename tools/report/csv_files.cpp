@@ -42,10 +42,10 @@ std::string links_csv(const Result& result) {
 }
 
 std::string experts_csv(const Result& result) {
-  std::string text = "layer,expert,replicas,gpus,tokens,load\n";
+  std::string text = "layer,expert,replicas,gpus,tokens,load,share,flops\n";
   for (const ExpertResult& e : result.experts) {
-    fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{}\n", e.layer, e.expert,
-                   e.replicas, csv_cell(e.gpus), e.tokens, e.load);
+    fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{},{},{}\n", e.layer, e.expert,
+                   e.replicas, csv_cell(e.gpus), e.tokens, e.load, e.share, e.flops.value);
   }
   return text;
 }
@@ -53,11 +53,36 @@ std::string experts_csv(const Result& result) {
 std::string layers_csv(const Result& result) {
   std::string text =
       "layer,balancedness,entropy,overflow_rate,dead_experts,hottest_load,dispatch_s,expert_s,"
-      "combine_s\n";
+      "combine_s,tokens,cv,gini,hot_experts,active_experts,balance_loss,router_mass_lost\n";
   for (const LayerResult& l : result.layers) {
-    fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{},{},{},{}\n", l.layer,
-                   l.balancedness, l.entropy, l.overflow_rate, l.dead_experts, l.hottest_load,
-                   l.dispatch.value, l.expert.value, l.combine.value);
+    fmt::format_to(std::back_inserter(text),
+                   "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", l.layer, l.balancedness,
+                   l.entropy, l.overflow_rate, l.dead_experts, l.hottest_load, l.dispatch.value,
+                   l.expert.value, l.combine.value, l.tokens, l.cv, l.gini, l.hot_experts,
+                   l.active_experts, l.balance_loss, l.router_mass_lost);
+  }
+  return text;
+}
+
+std::string load_windows_csv(const Result& result) {
+  std::string text =
+      "begin_s,end_s,steps,layer,tokens,hottest_load,hottest_expert,cv,gini,entropy,"
+      "active_experts,dead_experts,hot_experts\n";
+  for (const LoadWindowResult& w : result.load_windows) {
+    fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{},{},{},{},{},{},{},{}\n",
+                   w.begin.value, w.end.value, w.steps, w.layer, w.tokens, w.hottest_load,
+                   w.hottest_expert, w.cv, w.gini, w.entropy, w.active_experts, w.dead_experts,
+                   w.hot_experts);
+  }
+  return text;
+}
+
+std::string domain_loads_csv(const Result& result) {
+  std::string text = "domain,layer,tokens,hottest_load,hottest_expert,cv,entropy,apart\n";
+  for (const DomainLoadResult& d : result.domain_loads) {
+    fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{},{},{}\n", csv_cell(d.domain),
+                   d.layer, d.tokens, d.hottest_load, d.hottest_expert, d.cv, d.entropy,
+                   d.apart);
   }
   return text;
 }
@@ -133,6 +158,8 @@ void write_results(const std::filesystem::path& folder, const Result& result,
   write_file(folder / "links.csv", links_csv(result));
   write_file(folder / "experts.csv", experts_csv(result));
   write_file(folder / "layers.csv", layers_csv(result));
+  write_file(folder / "load_windows.csv", load_windows_csv(result));
+  write_file(folder / "domain_loads.csv", domain_loads_csv(result));
   if (timeline != nullptr) write_file(folder / "timeline.csv", timeline_csv(*timeline));
   // Last, so that a folder with a result.json has everything.
   write_file(folder / "result.json", to_json(result));

@@ -40,6 +40,10 @@ struct BalanceResult {
   double dropped_token_rate = 0;  // tokens that lost at least one expert
   double dead_experts = 0;        // share of experts that got no token
   double lower_bound = 0;         // of max / mean GPU load, over all placements
+  double gap = 0;                 // 1 / balancedness against it, - 1
+  double balance_loss = 1;        // auxiliary loss N sum f P (2101.03961, eq. 4); 1 when even
+  double active_experts = 1;      // share of a layer's experts with a token, mean over steps
+  double router_mass_lost = 0;  // choices displaced by balance pressure and dropout, or dropped
 };
 
 // Bytes on the fullest GPU.
@@ -94,6 +98,8 @@ struct ExpertResult {
   std::string gpus;   // names or numbers of the GPUs that hold it, space separated
   double tokens = 0;  // assigned to it
   double load = 1;    // over the mean of its layer
+  double share = 0;   // of the layer's tokens x top_k
+  Flops flops{0};     // spent on its tokens
 };
 
 struct LayerResult {
@@ -103,9 +109,45 @@ struct LayerResult {
   double overflow_rate = 0;
   int dead_experts = 0;
   double hottest_load = 1;  // most loaded expert over the mean
-  Seconds dispatch{0};      // per step, mean
+  double tokens = 0;        // routed, each top_k times
+  double cv = 0;            // of the experts' tokens: std / mean
+  double gini = 0;
+  int hot_experts = 0;        // more than four times the mean
+  double active_experts = 0;  // with at least one token, mean over the steps
+  double balance_loss = 1;
+  double router_mass_lost = 0;
+  Seconds dispatch{0};  // per step, mean
   Seconds expert{0};
   Seconds combine{0};
+};
+
+// A layer in a window of the run.
+struct LoadWindowResult {
+  Seconds begin{0};
+  Seconds end{0};
+  std::int64_t steps = 0;
+  int layer = 0;
+  double tokens = 0;
+  double hottest_load = 1;
+  int hottest_expert = 0;
+  double cv = 0;
+  double gini = 0;
+  double entropy = 1;
+  int active_experts = 0;
+  int dead_experts = 0;
+  int hot_experts = 0;
+};
+
+// A layer as the tokens of one domain see it.
+struct DomainLoadResult {
+  std::string domain;
+  int layer = 0;
+  double tokens = 0;
+  double hottest_load = 1;
+  int hottest_expert = 0;
+  double cv = 0;
+  double entropy = 1;
+  double apart = 0;  // total variation from the whole layer's shares
 };
 
 struct Result {
@@ -126,11 +168,13 @@ struct Result {
   CostResult cost;
   std::vector<GpuResult> gpus;
   std::vector<LinkResult> links;
-  std::vector<ExpertResult> experts;  // experts.csv only
-  std::vector<LayerResult> layers;    // layers.csv only
-  std::vector<BlameReport> blame;     // of the slowest 1 %: e2el, ttft, tpot
-  std::vector<BlameReport> phases;    // of all requests, the same
-  std::vector<std::string> notes;     // for the reader: small samples, bounds reached
+  std::vector<ExpertResult> experts;           // experts.csv only
+  std::vector<LayerResult> layers;             // layers.csv only
+  std::vector<LoadWindowResult> load_windows;  // load_windows.csv only
+  std::vector<DomainLoadResult> domain_loads;  // domain_loads.csv only
+  std::vector<BlameReport> blame;              // of the slowest 1 %: e2el, ttft, tpot
+  std::vector<BlameReport> phases;             // of all requests, the same
+  std::vector<std::string> notes;              // for the reader: small samples, bounds reached
 };
 
 // The name of a GPU or link of the result, "gpu7" or "link7" where it lists none.

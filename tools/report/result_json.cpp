@@ -174,7 +174,11 @@ Json balance_json(const BalanceResult& b) {
           {"overflow_rate", b.overflow_rate},
           {"dropped_token_rate", b.dropped_token_rate},
           {"dead_experts", b.dead_experts},
-          {"lower_bound", b.lower_bound}};
+          {"lower_bound", b.lower_bound},
+          {"gap", b.gap},
+          {"balance_loss", b.balance_loss},
+          {"active_experts", b.active_experts},
+          {"router_mass_lost", b.router_mass_lost}};
 }
 
 }  // namespace

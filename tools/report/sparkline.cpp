@@ -67,4 +67,14 @@ std::string sparklines(std::span<const Track> tracks, std::size_t width) {
   return out;
 }
 
+std::string key_sparklines(const ReportSeries& series) {
+  std::vector<Track> shown;
+  for (const std::string_view name : {"queue", "running", "output_tokens_per_s", "step_time",
+                                      "gpu_utilization", "kv_used", "balancedness"}) {
+    const auto track = std::ranges::find(series.tracks, name, &Track::name);
+    if (track != series.tracks.end()) shown.push_back(*track);
+  }
+  return shown.empty() ? "" : "\n" + sparklines(shown);
+}
+
 }  // namespace moesim

@@ -16,4 +16,7 @@ std::string sparkline(std::span<const double> values, std::size_t width);
 // One line per track: label, curve, smallest and largest value with the unit.
 std::string sparklines(std::span<const Track> tracks, std::size_t width = 48);
 
+// The curves a reader asks for first: queue, batch, tokens out, step time, GPUs, KV, balance.
+std::string key_sparklines(const ReportSeries& series);
+
 }  // namespace moesim

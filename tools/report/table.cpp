@@ -105,6 +105,7 @@ std::string balance_line(const BalanceResult& b) {
   std::string text =
       fmt::format("balancedness {:.3f} (worst layer {:.3f}), router entropy {:.3f}",
                   b.balancedness, b.worst_balancedness, b.router_entropy);
+  if (b.gap > 0) text += fmt::format(", {} over the bound", percent(b.gap));
   if (b.overflow_rate > 0) text += fmt::format(", overflow {}", percent(b.overflow_rate));
   if (b.dropped_token_rate > 0) {
     text += fmt::format(", tokens with a dropped expert {}", percent(b.dropped_token_rate));

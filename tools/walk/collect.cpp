@@ -106,6 +106,9 @@ void collect_layers(const Simulation& simulation, Result& result) {
   result.balance.router_entropy = entropy / n;
   result.balance.dead_experts = dead / n / static_cast<double>(experts);
   result.balance.lower_bound = bound / n;
+  if (result.balance.balancedness > 0 && bound > 0) {
+    result.balance.gap = 1 / (result.balance.balancedness * result.balance.lower_bound) - 1;
+  }
 }
 
 void collect_gpus(const Cluster& cluster, const Simulation& simulation, Result& result) {
@@ -260,6 +263,7 @@ Result collect_result(const Scenario& scenario, const Cluster& cluster, const Co
   result.steps = all_steps(simulation);
   result.summary = summarize(simulation.recorder(), scenario.slo);
   collect_layers(simulation, result);
+  collect_router(scenario, simulation, result);
   collect_gpus(cluster, simulation, result);
   collect_links(cluster, simulation, result);
   collect_memory(simulation, result);

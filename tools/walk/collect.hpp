@@ -12,6 +12,9 @@ namespace moesim {
 Result collect_result(const Scenario& scenario, const Cluster& cluster, const CostModel& costs,
                       const Simulation& simulation);
 
+// Fills what the routers' watches know; after the layers and experts of the result.
+void collect_router(const Scenario& scenario, const Simulation& simulation, Result& result);
+
 ReportSeries collect_series(const Scenario& scenario, const Cluster& cluster,
                             const Simulation& simulation);
 

@@ -20,6 +20,7 @@ Placement incremental(const PlacementProblem& problem, const PlacementOptions& o
 Placement coactivation(const PlacementProblem& problem, const PlacementOptions& options);
 Placement layer_budget(const PlacementProblem& problem, const PlacementOptions& options);
 Placement device_groups(const PlacementProblem& problem, const PlacementOptions& options);
+Placement linked(const PlacementProblem& problem, const PlacementOptions& options);
 Placement optimal(const PlacementProblem& problem, const PlacementOptions& options);
 
 }  // namespace moesim::strategies

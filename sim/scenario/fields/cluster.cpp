@@ -96,7 +96,9 @@ const FieldTable& cluster_fields() {
       {
           field(MOESIM_KEY(nodes), "Nodes").range(1, 1 << 20),
           field(MOESIM_KEY(fabric), "How nodes are wired (`moesim list fabrics`)").suggest([] {
-            return names_of(fabrics());
+            Names names = names_of(fabrics());
+            names.emplace_back("import");
+            return names;
           }),
           field(MOESIM_KEY(oversubscription), "Leaf downlinks / uplinks").range(1, 1000),
           field(MOESIM_KEY(switch_latency), "Latency per switch").range(0),

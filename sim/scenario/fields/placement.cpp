@@ -52,7 +52,7 @@ const FieldTable& placement_fields() {
           field(MOESIM_KEY(dispatch), "Which replica a token takes (`moesim list dispatch`)")
               .one_of([] { return names_of(dispatch_policies()); }),
           field(MOESIM_KEY(no_same_gpu_duplicates), "Keep replicas of an expert on other GPUs"),
-          field(MOESIM_KEY(file), "strategy = \"file\": the map to load"),
+          field(MOESIM_KEY(file), "strategy = \"file\": the map to load").path(),
           field(MOESIM_KEY(program), "strategy = \"external\": the program to run"),
           field(MOESIM_KEY(program_limit), "How long that program may take").above(0),
           field(MOESIM_KEY(training_tokens),

@@ -2,6 +2,7 @@
 
 #include "sim/router/life.hpp"
 #include "sim/router/presets.hpp"
+#include "sim/router/trace_file.hpp"
 #include "sim/scenario/fields.hpp"
 
 namespace moesim {
@@ -27,6 +28,26 @@ const FieldTable& event_fields() {
   return fields;
 }
 
+const FieldTable& alert_fields() {
+  using O = RouterAlertOptions;
+  static const FieldTable fields{
+      "When the result warns of the router: a layer, or the run, past a limit.",
+      "",
+      {
+          field(MOESIM_KEY(hottest_load), "An expert's tokens over the layer's mean: above")
+              .range(0),
+          field(MOESIM_KEY(dead_experts), "Share of a layer's dead experts: above").range(0, 1),
+          field(MOESIM_KEY(entropy), "Of a layer's loads, 1 is even: below").range(0, 1),
+          field(MOESIM_KEY(balancedness), "Mean over max GPU load, whole run: below")
+              .range(0, 1),
+          field(MOESIM_KEY(overflow_rate), "Choices over capacity, whole run: above")
+              .range(0, 1),
+          field(MOESIM_KEY(router_mass_lost), "Choices displaced or dropped, whole run: above")
+              .range(0, 1),
+      }};
+  return fields;
+}
+
 }  // namespace
 
 const FieldTable& router_fields() {
@@ -39,7 +60,7 @@ const FieldTable& router_fields() {
           field(
               MOESIM_KEY(skew),
               "A preset's name, the lognormal sigma of every layer (0: a balanced router), or "
-              "the path of a load or token trace")
+              "the path of a fitted router or of a load or token trace")
               .suggest([] {
                 Names names;
                 for (const RouterPreset& preset : router_presets()) {
@@ -47,7 +68,8 @@ const FieldTable& router_fields() {
                 }
                 return names;
               })
-              .or_number(),
+              .or_number()
+              .path(names_a_file),
           field(MOESIM_KEY(sigma), "Median over the layers of the std of log expert popularity")
               .range(0, 10)
               .unset(preset_says),
@@ -86,12 +108,18 @@ const FieldTable& router_fields() {
                 return Names{"none", "drop", "reroute", "pad"};
               }),
           field(MOESIM_KEY(top_k), "Experts per token").range(1, 1024).unset("the model's"),
+          field(MOESIM_KEY(hash_layers),
+                "The first MoE layers that route by a hash of the token id: all experts alike")
+              .range(0, 1023),
           field(MOESIM_KEY(balance_pressure), "Flattens the router: 0 not at all, 1 to uniform")
               .range(0, 1),
           field(MOESIM_KEY(expert_dropout), "What if: experts out of reach, per step")
               .range(0, 0.9),
+          table(MOESIM_KEY(alert), "When the result warns of the router", alert_fields()),
           tables("event", &O::events, "Something that happens to the router", event_fields()),
           field(MOESIM_KEY(exact), "Sample every token instead of fast counts"),
+          field(MOESIM_KEY(replay),
+                "skew is a trace: play its steps (scaled to the step's tokens) or its tokens"),
       }};
   return fields;
 }

@@ -34,7 +34,7 @@ const FieldTable& arrival_fields() {
           field(MOESIM_KEY(concurrency), "closed_loop: requests in flight").range(1, 1 << 24),
           field(MOESIM_KEY(think_time), "closed_loop: from an answer to the next request")
               .range(0),
-          field(MOESIM_KEY(file), "trace: the file to replay"),
+          field(MOESIM_KEY(file), "trace: the file to replay").path(),
           field(MOESIM_KEY(speedup), "trace: 2 replays it in half the time").above(0),
           tables(MOESIM_KEY(curve), "Corners of a curve that multiplies the rate",
                  rate_point_fields()),
@@ -63,7 +63,7 @@ const FieldTable& length_fields() {
               .range(0, 1),
           field(MOESIM_KEY(min), "Shortest").range(1, 1e7),
           field(MOESIM_KEY(max), "Longest").range(1, 1e7),
-          field(MOESIM_KEY(file), "empirical: a CSV of length,weight"),
+          field(MOESIM_KEY(file), "empirical: a CSV of length,weight").path(),
       }};
   return fields;
 }

@@ -1,0 +1,212 @@
+"""Measured serving points: reading, and what moesim needs to replay one.
+
+A point is one configuration at one concurrency; repeated measurements are one point (medians).
+Every row that cannot be replayed is returned with the reason, never dropped in silence.
+"""
+
+import collections
+import csv
+import dataclasses
+import hashlib
+import statistics
+
+MODELS = {  # model_path's last part -> preset; point releases share the shape of their line
+    "DeepSeek-R1": "deepseek-v3",
+    "DeepSeek-V3": "deepseek-v3",
+    "DeepSeek-R1-NVFP4": "deepseek-v3",
+    "DeepSeek-V3.1-NVFP4": "deepseek-v3",
+    "GLM-5": "glm-5",
+    "Kimi-K2.5": "kimi-k2",
+    "MiniMax-M2.5": "minimax-m2",
+    "Qwen3-235B-A22B-FP8": "qwen3-235b-a22b",
+    "gpt-oss-120b": "gpt-oss-120b",
+}
+SYSTEMS = {  # system -> (system preset, profile folder, GPUs per node)
+    "h100_sxm": ("hgx-h100", "h100-sxm", 8),
+    "h200_sxm": ("hgx-h200", "h200-sxm", 8),
+    "b200_sxm": ("hgx-b200", "b200-sxm", 8),
+    "gb200": ("gb200-nvl72", "gb200", 4),
+}
+# Checkpoints in "fp8" of these models have 128 x 128 block scales, whatever the row says.
+FORMATS = {"fp8": "fp8_block", "fp8_block": "fp8_block", "nvfp4": "fp4", "int4_wo": "int4",
+           "": "bf16"}
+HEADS = {"deepseek-v3": 128, "glm-5": 64, "kimi-k2": 64, "minimax-m2": 48,
+         "qwen3-235b-a22b": 64, "gpt-oss-120b": 64}
+# One configuration measured twice, the second this many times faster: it drafted tokens (MTP),
+# which no column tells.
+SPECULATION = 1.3
+DRAFTS = ("deepseek-v3", "glm-5")  # models with a drafting head
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """GPUs per attention rank, attention ranks, expert ranks, GPUs per expert."""
+    tp: int
+    dp: int
+    ep: int
+    moe_tp: int
+
+    @property
+    def gpus(self):
+        return self.tp * self.dp
+
+    def __str__(self):
+        return f"tp{self.tp} dp{self.dp} ep{self.ep}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What is split into training and held-out parts as a whole."""
+    model: str
+    system: str
+    engine: str
+    weights: str
+    attention_weights: str
+    layout: Layout
+
+    @property
+    def held_out(self):
+        # Without tp and dp: of two layouts with the same EP, one may be the other mislabelled.
+        # As published, so that a choice of kernel moves nothing from one part to the other.
+        published = "mxfp4" if self.weights == "w4a8" else self.weights
+        key = (self.model, self.system, self.engine, published, self.layout.gpus,
+               self.layout.ep)
+        return hashlib.sha256("|".join(map(str, key)).encode()).digest()[0] % 2 == 1
+
+    def __str__(self):
+        return f"{self.model} {self.system} {self.engine} {self.weights} {self.layout}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    config: Config
+    isl: int
+    osl: int
+    concurrency: int
+    ttft: float  # s, median
+    tpot: float  # s, median
+
+    @property
+    def mode(self):
+        return "dp attention" if self.config.layout.dp > 1 else "tp attention"
+
+
+def number(text):
+    return int(float(text)) if text else 0
+
+
+def layout_of(tp, dp, moe_tp, moe_ep):
+    """The columns hold three spellings of the same layouts.
+
+    Rows of one source repeat the GPU count n in two columns (tp 64 = 8 x 8 with moe 8 x 8, or
+    dp 64): the twin rows of other sources, with the same medians, say tp8 ep8 and dp8 ep8.
+    """
+    n = moe_ep
+    if moe_tp == n > 1 and tp == n * n and dp <= 1:
+        return Layout(n, 1, n, 1)
+    if moe_tp == n > 1 and dp == n * n and tp == 1:
+        return Layout(1, n, n, 1)
+    if tp == dp > 1 and moe_tp == 1 and moe_ep == tp * tp:
+        return Layout(1, tp, tp, 1)
+    gpus = moe_tp * moe_ep
+    dp = dp or max(1, gpus // tp)
+    if tp * dp != gpus:
+        return None
+    return Layout(tp, dp, moe_ep, moe_tp)
+
+
+def config_of(row):
+    """(config, reason why there is none)."""
+    name = row["model_path"].split("/")[-1]
+    if name not in MODELS:
+        return None, f"no preset of {name}"
+    if row["system"] not in SYSTEMS:
+        return None, f"no profile of {row['system']}"
+    layout = layout_of(*(number(row[k]) for k in ("tp_size", "attention_dp_size", "moe_tp_size",
+                                                  "moe_ep_size")))
+    model = MODELS[name]
+    if layout is None:
+        return None, "attention and expert GPUs differ"
+    if HEADS[model] % layout.tp:
+        return None, "tp does not divide the heads: columns of a disaggregated run"
+    weights = FORMATS[row["moe_quant_mode"]]
+    attention = FORMATS[row["gemm_quant_mode"]]
+    if model == "gpt-oss-120b":  # published in mxfp4 with bf16 attention alone
+        weights, attention = "mxfp4", "bf16"
+        if row["system"] in ("b200_sxm", "gb200"):
+            weights = "w4a8"  # Blackwell multiplies mxfp4 by mxfp8; the w4a16 path is Hopper's
+    if weights == "int4":  # compressed-tensors leaves attention in bf16
+        attention = "bf16"
+    return Config(model, row["system"], row["backend"], weights, attention, layout), ""
+
+
+def read_rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(line for line in file if not line.startswith("#")))
+
+
+def speculative_rows(groups):
+    """Ids of rows suspected of drafting tokens: of a run (model, GPU, engine version, format)
+    where at least half of the points that were measured twice were far faster than their twin."""
+    def run(row):
+        return tuple(row[k] for k in ("model_path", "system", "backend", "backend_version",
+                                      "moe_quant_mode"))
+    twins, fast = collections.Counter(), collections.Counter()
+    for (config, *_), rows in groups.items():
+        if config.model not in DRAFTS or len(rows) < 2:
+            continue
+        slowest = max(float(r["silicon_tpot_ms"]) for r in rows)
+        for r in rows:
+            twins[run(r)] += 1
+            fast[run(r)] += slowest > SPECULATION * float(r["silicon_tpot_ms"])
+    suspects = {name for name in fast if fast[name] and fast[name] >= 0.5 * twins[name]}
+    return {r["id"] for rows in groups.values() for r in rows if run(r) in suspects}
+
+
+def read_points(path):
+    """(points, Counter of reasons -> rows that cannot be replayed)."""
+    groups = collections.defaultdict(list)
+    left_out = collections.Counter()
+    for row in read_rows(path):
+        if row["mode"] != "agg":
+            left_out["disaggregated"] += 1
+            continue
+        config, reason = config_of(row)
+        if config is None:
+            left_out[reason] += 1
+            continue
+        if not number(row["concurrency"]):
+            left_out["no concurrency"] += 1
+            continue
+        key = (config, int(row["isl"]), int(row["osl"]), number(row["concurrency"]))
+        groups[key].append(row)
+    fast = speculative_rows(groups)
+    points = []
+    for (config, isl, osl, concurrency), rows in groups.items():
+        plain = [r for r in rows if r["id"] not in fast]
+        left_out["drafted tokens (MTP) suspected"] += len(rows) - len(plain)
+        if not plain:
+            continue
+        points.append(Point(config, isl, osl, concurrency,
+                            statistics.median(float(r["silicon_ttft_ms"]) for r in plain) / 1e3,
+                            statistics.median(float(r["silicon_tpot_ms"]) for r in plain) / 1e3))
+    return sorted(without_twins(points, left_out), key=str), left_out
+
+
+def without_twins(points, left_out):
+    """One measurement under two layouts (dp n and tp n with the same EP) is kept as tp n: the
+    sources that spell dp n repeat the GPU count elsewhere too."""
+    tpot = {}
+    for p in points:
+        tpot[(p.config.model, p.config.system, p.config.engine, p.config.weights,
+              p.config.layout.ep, p.config.layout.tp, p.isl, p.osl, p.concurrency)] = p.tpot
+    kept = []
+    for p in points:
+        c = p.config
+        twin = tpot.get((c.model, c.system, c.engine, c.weights, c.layout.ep, c.layout.gpus,
+                         p.isl, p.osl, p.concurrency))
+        if c.layout.dp > 1 and twin and abs(p.tpot / twin - 1) < 0.02:
+            left_out["the same medians under two layouts"] += 1
+        else:
+            kept.append(p)
+    return kept

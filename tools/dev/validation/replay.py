@@ -1,0 +1,110 @@
+"""Replays points through the program; results are cached by scenario and program."""
+
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+
+from .points import SYSTEMS
+
+# What an engine does that a profile does not hold. Each is the engine's documented default.
+ENGINES = {
+    "sglang": {"batching": "prefill_first", "max_tokens_per_step": 8192},
+    "vllm": {"batching": "mixed", "max_tokens_per_step": 8192},
+    "trtllm": {"batching": "mixed", "max_tokens_per_step": 8192},
+}
+ROUTER = {"deepseek-v3": "deepseek-v3"}  # others have no measured skew of their own
+
+
+def scenario_of(point, waves, settings):
+    """TOML of a closed loop; `waves` is requests / concurrency."""
+    config = point.config
+    system, profile, node_gpus = SYSTEMS[config.system]
+    layout = config.layout
+    nodes = max(1, layout.gpus // node_gpus)
+    gpus = min(layout.gpus, node_gpus)
+    serving = dict(ENGINES[config.engine])
+    serving.update(settings)
+    per_rank = -(-point.concurrency // layout.dp)
+    serving.update(tp=layout.tp, dp=layout.dp, ep=layout.ep, max_batch=max(256, per_rank))
+    # The harness sends 10 waves, the first all at once: a tenth of its requests. Shorter replays
+    # leave as much of their first wave out as keeps its share.
+    burst = 1 / waves
+    serving["memory_fraction"] = 0.95  # some of these runs leave little more than their weights
+    serving["warmup"] = round(max(0.0, (burst - 0.1) / 0.9), 3)
+    lines = [
+        f'name = "{config.model} {config.engine} {point.isl}/{point.osl} c{point.concurrency}"',
+        f"requests = {max(point.concurrency + 1, round(waves * point.concurrency))}",
+        "[model]",
+        f'preset = "{config.model}"',
+        f'weights = "{config.weights}"',
+        f'attention_weights = "{config.attention_weights}"',
+        "[cluster]",
+        f'preset = "{system}"',
+        f"nodes = {nodes}",
+        f"node = {{ gpus = {gpus}, nics = {gpus} }}",
+        *([f"nodes_per_domain = {nodes}"] if config.system == "gb200" else []),
+        "[calibration]",
+        f'profile = "{profile}/{config.engine}"',
+        "[router]",
+        f'skew = "{ROUTER.get(config.model, "deepseek-v3")}"',
+        "[serving]",
+        *(f"{k} = {json.dumps(v)}" for k, v in sorted(serving.items())),
+        "[traffic]",
+        f'arrivals = {{ process = "closed_loop", concurrency = {point.concurrency} }}',
+        f'input_tokens = {{ distribution = "uniform", mean = {point.isl}, spread = 0.2 }}',
+        f'output_tokens = {{ distribution = "uniform", mean = {point.osl}, spread = 0.2 }}',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+class Replayer:
+    def __init__(self, program, cache, waves, settings=None, timeout=300):
+        self.program = program
+        self.cache = pathlib.Path(cache)
+        self.cache.mkdir(parents=True, exist_ok=True)
+        self.waves = waves
+        self.settings = settings or {}
+        self.timeout = timeout
+        self.build = hashlib.sha256(pathlib.Path(program).read_bytes()).hexdigest()
+
+    def key(self, text, point):
+        root = pathlib.Path(__file__).resolve().parents[3]
+        _, profile, _ = SYSTEMS[point.config.system]
+        h = hashlib.sha256((self.build + text).encode())
+        for ending in ("toml", "csv"):
+            file = root / "calibrate/profiles" / profile / f"{point.config.engine}.{ending}"
+            h.update(file.read_bytes())
+        return h.hexdigest()[:24]
+
+    def replay(self, point):
+        """{"ttft": s, "tpot": s, "causes": {name: s}} or {"error": text}."""
+        text = scenario_of(point, self.waves, self.settings)
+        kept = self.cache / (self.key(text, point) + ".json")
+        if kept.exists():
+            return json.loads(kept.read_text())
+        result = self.run(text)
+        part = kept.with_suffix(f".{os.getpid()}.part")
+        part.write_text(json.dumps(result))
+        part.rename(kept)
+        return result
+
+    def run(self, text):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "point.toml"
+            file.write_text(text)
+            try:
+                done = subprocess.run([self.program, "run", str(file), "-o", folder + "/out",
+                                       "--format", "json"], capture_output=True, text=True,
+                                      timeout=self.timeout, check=False)
+            except subprocess.TimeoutExpired:
+                return {"error": f"over {self.timeout} s"}
+        if done.returncode != 0:
+            lines = [x for x in done.stderr.splitlines() if "error:" in x]
+            return {"error": (lines or ["exit " + str(done.returncode)])[0].strip()}
+        result = json.loads(done.stdout)
+        metrics = result["metrics"]
+        return {"ttft": metrics["ttft"]["p50"], "tpot": metrics["tpot"]["p50"],
+                "step": metrics["step_time"]["mean"]}
