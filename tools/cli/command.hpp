@@ -43,6 +43,7 @@ struct Interrupted {};
 Action declare_run(CLI::App& app);
 Action declare_compare(CLI::App& app);
 Action declare_sweep(CLI::App& app);
+Action declare_plan(CLI::App& app);
 Action declare_report(CLI::App& app);
 Action declare_place(CLI::App& app);
 Action declare_list(CLI::App& app);

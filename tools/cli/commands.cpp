@@ -21,6 +21,11 @@ std::span<const Command> commands() {
        "moesim sweep my.toml --vary router.skew=0.3:1.5:0.3 --resume --shard 2/8 -o 2.sqlite\n"
        "moesim report rate.sqlite",
        declare_sweep},
+      {"plan", "what to buy: the cheapest cluster that keeps the promises, with headroom",
+       "moesim plan my.toml --nodes 16\n"
+       "moesim plan my.toml --vary cluster.preset=hgx-h100,hgx-h200 --vary serving.tp=1,8\n"
+       "moesim plan my.toml --vary placement.strategy=eplb,hypergraph",
+       declare_plan},
       {"calibrate", "kernel profiles: measure this GPU, fit, show, import",
        "moesim calibrate -o my-gpu\nmoesim calibrate --quick --model deepseek-v3 -o my-gpu\n"
        "moesim calibrate show h200-sxm/sglang\nmoesim calibrate show --all\n"
