@@ -180,6 +180,7 @@ void Reach::rescale(int layer, std::span<const double> counts, DispatchDemand& o
       double now = 0;
       double then = 0;
       double most = 0;
+      double any = 0;  // union bound: a node is reached at most as often as its ranks are
       for (std::size_t r = node * per_node; r < (node + 1) * per_node; ++r) {
         double a = 0;
         for (std::size_t s = z(begin[r]); s < z(begin[r + 1]); ++s) {
@@ -194,11 +195,12 @@ void Reach::rescale(int layer, std::span<const double> counts, DispatchDemand& o
         now += a;
         then += base.assignments[i];
         most = std::max(most, out.reach_rank[i]);
+        any += out.reach_rank[i];
       }
       const std::size_t i = group * nodes + node;
       const double x = then > 0 ? now / then : 1.0;
       const double p = base.reach_node[i] + (x - 1) * slope_node_[at(layer)][i];
-      out.reach_node[i] = std::clamp(p, most, std::max(most, std::min(now, 1.0)));
+      out.reach_node[i] = std::clamp(p, most, std::max(most, std::min({now, any, 1.0})));
     }
   }
   check(out);

@@ -27,7 +27,7 @@ TEST_CASE("--set takes inline tables, and elements of lists by their number") {
   const Scenario s =
       read_well(text, {"placement.rebalance={every_steps = 7, migration = \"bulk\"}",
                        "traffic.tenant[0].share=3", "traffic.tenant.1.name=b",
-                       "fault[0].target=node1", "fault[0].at=2 s"});
+                       "fault[0].target=node1", "fault[0].at=2 s", "fault[0].speed=0.5"});
   CHECK(s.placement.rebalance.every_steps == 7);
   CHECK(s.placement.rebalance.migration == "bulk");
   REQUIRE(s.traffic.tenants.size() == 2);

@@ -37,6 +37,10 @@ std::span<const Command> commands() {
        "moesim report runs/hot-tenant --plot blame_e2el --format png\n"
        "moesim report runs/hot-tenant --plot list",
        declare_report},
+      {"import", "what real engines recorded: expert loads and tokens, as a router",
+       "moesim import trace load.csv --model deepseek-v3\n"
+       "moesim import trace tokens.jsonl --model deepseek-v3 --fit -o router.toml",
+       declare_import},
       {"topology", "the cluster: links, bisection, hot links, single points of failure",
        "moesim topology scenarios/quickstart.toml\n"
        "moesim topology scenarios/quickstart.toml --format dot | dot -Tsvg > cluster.svg",
