@@ -135,7 +135,8 @@ void Simulation::step_ended(int id, const StepReport& report, Seconds begin, Sec
   timeline_->add(column(TimelineColumn::output_tokens), end, report.output_tokens);
   timeline_->sample(column(TimelineColumn::step_time), end, (end - begin).value);
   timeline_->sample(column(TimelineColumn::batch_tokens), end, report.tokens);
-  timeline_->sample(column(TimelineColumn::kv_used), end, instance.kv_used(pool(id).memory.kv_blocks));
+  timeline_->sample(column(TimelineColumn::kv_used), end,
+                    instance.kv_used(pool(id).memory.kv_blocks));
   if (!moe_.empty()) {
     timeline_->sample(column(TimelineColumn::balancedness), end, report.balancedness,
                       report.tokens);

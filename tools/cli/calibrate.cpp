@@ -34,9 +34,9 @@ int fit(const FitArguments& arguments) {
   const Fit result = fit_profile(arguments.tables, options);
   for (std::size_t i = 0; i < result.rejected.size() && i < 20; ++i) {
     const RejectedRow& row = result.rejected[i];
-    say(fmt::format("{}:{}: rejected: {}", row.place.file, row.place.line, row.reason));
+    say(fmt::format("{}:{}: rejected: {}\n", row.place.file, row.place.line, row.reason));
   }
-  say(fmt::format("{} rows used, {} rejected, {} passed over by their flags", result.used,
+  say(fmt::format("{} rows used, {} rejected, {} passed over by their flags\n", result.used,
                   result.rejected.size(), result.flagged));
   if (arguments.output.has_parent_path()) {
     std::filesystem::create_directories(arguments.output.parent_path());

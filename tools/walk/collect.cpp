@@ -128,6 +128,7 @@ void collect_overflow(const Scenario& scenario, const Simulation& simulation, Re
     return static_cast<double>(part) / static_cast<double>(all.routed);
   };
   result.balance.overflow_rate = share(all.overflowed);
+  result.balance.router_mass_lost += share(all.dropped);
   result.balance.dropped_token_rate =
       1 - std::pow(1 - share(all.dropped), scenario.model.top_k);
   result.notes.push_back(fmt::format(

@@ -129,7 +129,7 @@ void collect_layer_loads(const Simulation& simulation, const std::vector<double>
     }
   }
   BalanceResult& balance = result.balance;
-  balance.balance_loss = balance.active_experts = balance.router_mass_lost = 0;
+  balance.balance_loss = balance.active_experts = 0;
   for (std::size_t l = 0; l < layers; ++l) {
     LayerResult& layer = result.layers[l];
     const LoadMetrics m = measure_load(std::span(all).subspan(l * experts, experts));
