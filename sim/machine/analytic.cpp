@@ -6,39 +6,15 @@
 #include <queue>
 #include <utility>
 
+#include "sim/machine/event_order.hpp"
 #include "sim/machine/flow_network.hpp"
 #include "sim/machine/machine.hpp"
 
 namespace moesim {
 namespace {
 
-struct Event {
-  Seconds when;
-  std::uint64_t order;
-  std::size_t slot;  // of the callback: moving an event moves no std::function
-};
-struct Later {
-  bool operator()(const Event& a, const Event& b) const {
-    return std::pair(a.when, a.order) > std::pair(b.when, b.order);
-  }
-};
-
-// The flows of one start().
-struct Batch {
-  std::vector<Flow> flows;
-  std::vector<LinkLoad> loads;  // instead of flows
-  std::vector<Seconds> finish;
-  int running = 0;
-  Machine::FlowsDone done;
-
-  [[nodiscard]] double work(std::size_t i) const {
-    if (!loads.empty()) return loads[i].work.value;
-    return flows[i].src == flows[i].dst ? 0 : flows[i].load().value;
-  }
-};
-
 struct Running {
-  std::shared_ptr<Batch> batch;
+  std::shared_ptr<FlowBatch> batch;
   std::size_t flow;  // into batch->flows
 };
 
@@ -64,7 +40,7 @@ class AnalyticMachine : public Machine {
 
   void start(std::vector<Flow> flows, FlowsDone done) override {
     MOESIM_LAW(network_ != nullptr, "flows need a machine with a cluster");
-    auto batch = std::make_shared<Batch>();
+    auto batch = std::make_shared<FlowBatch>();
     batch->finish.resize(flows.size(), now_);
     batch->running = static_cast<int>(flows.size());
     batch->flows = std::move(flows);
@@ -80,7 +56,7 @@ class AnalyticMachine : public Machine {
 
   void carry(std::vector<LinkLoad> loads, FlowsDone done) override {
     MOESIM_LAW(network_ != nullptr, "loads need a machine with a cluster");
-    auto batch = std::make_shared<Batch>();
+    auto batch = std::make_shared<FlowBatch>();
     batch->finish.resize(loads.size(), now_);
     batch->running = static_cast<int>(loads.size());
     batch->loads = std::move(loads);
@@ -104,7 +80,7 @@ class AnalyticMachine : public Machine {
   void run() override {
     stopped_ = false;
     while (!stopped_ && !events_.empty()) {
-      const Event event = events_.top();
+      const TimerEvent event = events_.top();
       events_.pop();
       now_ = event.when;
       const Callback callback = std::exchange(callbacks_[event.slot], nullptr);
@@ -116,7 +92,7 @@ class AnalyticMachine : public Machine {
   void stop() override { stopped_ = true; }
 
  private:
-  void enter_after(const std::shared_ptr<Batch>& batch,
+  void enter_after(const std::shared_ptr<FlowBatch>& batch,
                    const std::map<Seconds, std::vector<std::size_t>>& by_latency) {
     for (const auto& [latency, members] : by_latency) {
       after(latency, [this, batch, which = members] {
@@ -128,7 +104,7 @@ class AnalyticMachine : public Machine {
   }
 
   // The path is that of now: a link may have failed since the flow was started.
-  void send(const std::shared_ptr<Batch>& batch, std::size_t f, double work) {
+  void send(const std::shared_ptr<FlowBatch>& batch, std::size_t f, double work) {
     if (work <= 0) return end({batch, f}, now_);
     if (batch->loads.empty()) {
       const Flow& flow = batch->flows[f];
@@ -155,7 +131,7 @@ class AnalyticMachine : public Machine {
   }
 
   void end(const Running& running, Seconds when) {
-    Batch& batch = *running.batch;
+    FlowBatch& batch = *running.batch;
     batch.finish[running.flow] = when;
     if (--batch.running > 0) return;
     const Seconds last = *std::max_element(batch.finish.begin(), batch.finish.end());
@@ -197,7 +173,7 @@ class AnalyticMachine : public Machine {
   std::uint64_t order_ = 0;
   std::uint64_t planned_ = 0;
   bool stopped_ = false;
-  std::priority_queue<Event, std::vector<Event>, Later> events_;
+  std::priority_queue<TimerEvent, std::vector<TimerEvent>, FiresLater> events_;
   std::vector<Callback> callbacks_;
   std::vector<std::size_t> free_;
 };

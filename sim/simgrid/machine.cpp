@@ -9,37 +9,15 @@
 #include <simgrid/s4u.hpp>
 #include <unordered_map>
 
+#include "sim/machine/event_order.hpp"
+
 namespace moesim {
 namespace {
 
 namespace s4u = simgrid::s4u;
 
-struct Event {
-  Seconds when;
-  std::uint64_t order;
-  std::size_t slot;
-};
-struct Later {
-  bool operator()(const Event& a, const Event& b) const {
-    return std::pair(a.when, a.order) > std::pair(b.when, b.order);
-  }
-};
-
-struct Batch {
-  std::vector<Flow> flows;
-  std::vector<LinkLoad> loads;  // instead of flows
-  std::vector<Seconds> finish;
-  int running = 0;
-  Machine::FlowsDone done;
-
-  [[nodiscard]] double work(std::size_t i) const {
-    if (!loads.empty()) return loads[i].work.value;
-    return flows[i].src == flows[i].dst ? 0 : flows[i].load().value;
-  }
-};
-
 struct Running {
-  std::shared_ptr<Batch> batch;
+  std::shared_ptr<FlowBatch> batch;
   std::size_t flow = 0;
   std::uint64_t order = 0;
   Path path;
@@ -75,7 +53,7 @@ class SimgridMachine : public Machine {
   }
 
   void start(std::vector<Flow> flows, FlowsDone done) override {
-    auto batch = std::make_shared<Batch>();
+    auto batch = std::make_shared<FlowBatch>();
     batch->finish.resize(flows.size(), now_);
     batch->running = static_cast<int>(flows.size());
     batch->flows = std::move(flows);
@@ -90,7 +68,7 @@ class SimgridMachine : public Machine {
   }
 
   void carry(std::vector<LinkLoad> loads, FlowsDone done) override {
-    auto batch = std::make_shared<Batch>();
+    auto batch = std::make_shared<FlowBatch>();
     batch->finish.resize(loads.size(), now_);
     batch->running = static_cast<int>(loads.size());
     batch->loads = std::move(loads);
@@ -148,7 +126,7 @@ class SimgridMachine : public Machine {
       const double clock = s4u::Engine::get_clock();
       while (!stopped_ && !events_.empty() &&
              events_.top().when.value <= clock * (1 + 1e-14) + 1e-18) {
-        const Event event = events_.top();
+        const TimerEvent event = events_.top();
         events_.pop();
         now_ = std::max(now_, event.when);
         const Callback callback = std::exchange(callbacks_[event.slot], nullptr);
@@ -170,7 +148,7 @@ class SimgridMachine : public Machine {
     }
   }
 
-  void enter_after(const std::shared_ptr<Batch>& batch,
+  void enter_after(const std::shared_ptr<FlowBatch>& batch,
                    const std::map<Seconds, std::vector<std::size_t>>& by_latency) {
     for (const auto& [latency, members] : by_latency) {
       after(latency, [this, batch, which = members] {
@@ -179,7 +157,7 @@ class SimgridMachine : public Machine {
     }
   }
 
-  void send_load(const std::shared_ptr<Batch>& batch, std::size_t i, double work) {
+  void send_load(const std::shared_ptr<FlowBatch>& batch, std::size_t i, double work) {
     const LinkId link = batch->loads[i].link;
     if (work <= 0) return end(*batch, i, batch);
     if (cluster_.scale(link) == 0) throw_dead(cluster_, link);
@@ -188,7 +166,7 @@ class SimgridMachine : public Machine {
     launch(batch, i, path, platform_.gate(link), platform_.host(GpuId{0}), work);
   }
 
-  void send(const std::shared_ptr<Batch>& batch, std::size_t f, double work) {
+  void send(const std::shared_ptr<FlowBatch>& batch, std::size_t f, double work) {
     if (!batch->loads.empty()) return send_load(batch, f, work);
     const Flow& flow = batch->flows[f];
     const Path path = cluster_.path(flow.src, flow.dst);
@@ -196,7 +174,7 @@ class SimgridMachine : public Machine {
     launch(batch, f, path, platform_.host(flow.src), platform_.host(flow.dst), work);
   }
 
-  void launch(const std::shared_ptr<Batch>& batch, std::size_t f, const Path& path,
+  void launch(const std::shared_ptr<FlowBatch>& batch, std::size_t f, const Path& path,
               s4u::Host* from, s4u::Host* to, double work) {
     s4u::CommPtr comm = s4u::Comm::sendto_init(from, to);
     comm->set_payload_size(static_cast<std::uint64_t>(std::llround(work * kGrainsPerByte)));
@@ -213,7 +191,7 @@ class SimgridMachine : public Machine {
     guarded([&] { end(*running.batch, running.flow, running.batch); });
   }
 
-  void end(Batch& batch, std::size_t f, const std::shared_ptr<Batch>& keep) {
+  void end(FlowBatch& batch, std::size_t f, const std::shared_ptr<FlowBatch>& keep) {
     batch.finish[f] = now_;
     if (--batch.running > 0) return;
     at(now_, [keep] { keep->done(keep->finish); });
@@ -242,7 +220,7 @@ class SimgridMachine : public Machine {
   double armed_ = -1;  // when the kernel timer fires; negative: none
   bool stopped_ = false;
   std::exception_ptr failure_;
-  std::priority_queue<Event, std::vector<Event>, Later> events_;
+  std::priority_queue<TimerEvent, std::vector<TimerEvent>, FiresLater> events_;
   std::vector<Callback> callbacks_;
   std::vector<std::size_t> free_;
   std::vector<s4u::CommPtr> cancelled_;
