@@ -72,13 +72,20 @@ void LayerExchange::check_rows(const DispatchDemand& demand) const {
   const auto nodes = static_cast<std::size_t>(demand.nodes);
   double top_k = -1;
   for (std::size_t g = 0; g < static_cast<std::size_t>(demand.groups); ++g) {
-    double assigned = 0, reached = 0, crossed = 0, excess = 0;
-    for (std::size_t r = g * ranks; r < (g + 1) * ranks; ++r) {
-      assigned += demand.assignments[r];
-      reached += demand.reach_rank[r];
-      excess = std::max({excess, demand.reach_rank[r] - demand.assignments[r],
-                         demand.reach_rank[r] - 1, -demand.reach_rank[r]});
+    const double* assign = &demand.assignments[g * ranks];
+    const double* reach = &demand.reach_rank[g * ranks];
+    double assigned = 0, reached = 0, crossed = 0, excess = 0, most = 0, least = 0;
+#pragma omp simd reduction(+ : assigned, reached) reduction(max : excess, most) \
+    reduction(min : least)
+    for (std::size_t r = 0; r < ranks; ++r) {
+      assigned += assign[r];
+      reached += reach[r];
+      const double over = reach[r] - assign[r];
+      excess = over > excess ? over : excess;
+      most = reach[r] > most ? reach[r] : most;
+      least = reach[r] < least ? reach[r] : least;
     }
+    excess = std::max({excess, most - 1, -least});
     for (std::size_t n = g * nodes; n < (g + 1) * nodes; ++n) crossed += demand.reach_node[n];
     if (assigned == 0 && reached == 0) continue;  // a group without tokens
     if (top_k < 0) top_k = assigned;

@@ -114,13 +114,15 @@ Reach::Reach(const Placement& placement, DispatchPolicy& policy,
     policy.learn(l, sample);
     std::vector<double> counts(z(placement.experts), 0.0);
     for (const std::uint16_t e : sample.experts) counts[e] += 1;
-    policy.shares(l, counts, shares_.emplace_back());
-    sample_layer(l, policy, sample);
+    std::vector<double> shares;
+    policy.shares(l, counts, shares);
+    sample_layer(l, policy, sample, shares);
     check(demand_.back());
   }
 }
 
-void Reach::sample_layer(int layer, const DispatchPolicy& policy, const TokenView& sample) {
+void Reach::sample_layer(int layer, const DispatchPolicy& policy, const TokenView& sample,
+                         std::span<const double> shares) {
   DispatchDemand& d = demand_[at(layer)];
   const auto gpus = placement_->slot_gpus(layer);
   const auto experts = placement_->slot_experts(layer);
@@ -137,7 +139,7 @@ void Reach::sample_layer(int layer, const DispatchPolicy& policy, const TokenVie
     Shares to_rank(z(placement_->experts));
     Shares to_node(z(placement_->experts));
     for (std::size_t s = 0; s < experts.size(); ++s) {
-      const double amount = shares_[at(layer)][group * experts.size() + s];
+      const double amount = shares[group * experts.size() + s];
       if (amount <= 0) continue;
       add_share(to_rank[z(experts[s])], gpus[s], amount);
       add_share(to_node[z(experts[s])], placement_->node_of(gpus[s]), amount);
@@ -146,20 +148,37 @@ void Reach::sample_layer(int layer, const DispatchPolicy& policy, const TokenVie
                std::span(d.reach_rank).subspan(group * ranks, ranks));
     accumulate(sample, to_node, {}, std::span(d.reach_node).subspan(group * nodes, nodes));
   }
-  auto& inverse = inverse_.emplace_back();
-  for (const double a : d.assignments) inverse.push_back(a > 0 ? 1 / a : 0.0);
-  auto& slope = slope_.emplace_back();
-  for (const double p : d.reach_rank) slope.push_back(slope_of(p));
-  auto& slope_node = slope_node_.emplace_back();
-  for (const double p : d.reach_node) slope_node.push_back(slope_of(p));
+  tables_.push_back(tables(d, shares, experts.size()));
+}
+
+Reach::Tables Reach::tables(const DispatchDemand& d, std::span<const double> shares,
+                            std::size_t slots) {
+  const std::size_t groups = z(d.groups);
+  const std::size_t per_node = z(d.ranks / d.nodes);
+  Tables t;
+  t.shares.resize(slots * groups);
+  for (std::size_t g = 0; g < groups; ++g) {
+    for (std::size_t s = 0; s < slots; ++s) {
+      t.shares[s * groups + g] = static_cast<float>(shares[g * slots + s]);
+    }
+  }
+  const auto follow = [](double amount, double chance, Chances& out) {
+    out.inverse.push_back(static_cast<float>(amount > 0 ? 1 / amount : 0.0));
+    out.at_sample.push_back(static_cast<float>(chance));
+    out.slope.push_back(static_cast<float>(slope_of(chance)));
+  };
+  for (std::size_t i = 0; i < d.reach_rank.size(); ++i) {
+    follow(d.assignments[i], d.reach_rank[i], t.rank);
+  }
+  for (std::size_t i = 0; i < d.reach_node.size(); ++i) {
+    const auto on_node = std::span(d.assignments).subspan(i * per_node, per_node);
+    follow(std::accumulate(on_node.begin(), on_node.end(), 0.0), d.reach_node[i], t.node);
+  }
+  return t;
 }
 
 void Reach::rescale(int layer, std::span<const double> counts, DispatchDemand& out) const {
   const DispatchDemand& base = demand_[at(layer)];
-  const auto experts = placement_->slot_experts(layer);
-  const auto begin = placement_->gpu_slots(layer);
-  const std::size_t ranks = z(base.ranks);
-  const std::size_t nodes = z(base.nodes);
   if (out.groups != base.groups || out.ranks != base.ranks || out.nodes != base.nodes) {
     const auto tokens = std::move(out.tokens);
     out = base;
@@ -172,38 +191,68 @@ void Reach::rescale(int layer, std::span<const double> counts, DispatchDemand& o
     out.reach_node = base.reach_node;
     return;
   }
-  const double per_token = top_k_ / total;
-  const std::size_t per_node = ranks / nodes;
-  for (std::size_t group = 0; group < z(base.groups); ++group) {
-    const double* share = &shares_[at(layer)][group * experts.size()];
-    for (std::size_t node = 0; node < nodes; ++node) {
-      double now = 0;
-      double then = 0;
-      double most = 0;
-      double any = 0;  // union bound: a node is reached at most as often as its ranks are
-      for (std::size_t r = node * per_node; r < (node + 1) * per_node; ++r) {
-        double a = 0;
-        for (std::size_t s = z(begin[r]); s < z(begin[r + 1]); ++s) {
-          a += counts[z(experts[s])] * share[s];
-        }
-        a *= per_token;
-        const std::size_t i = group * ranks + r;
-        const double p =
-            base.reach_rank[i] + (a * inverse_[at(layer)][i] - 1) * slope_[at(layer)][i];
-        out.assignments[i] = a;
-        out.reach_rank[i] = std::clamp(p, 0.0, std::min(a, 1.0));
-        now += a;
-        then += base.assignments[i];
-        most = std::max(most, out.reach_rank[i]);
-        any += out.reach_rank[i];
-      }
-      const std::size_t i = group * nodes + node;
-      const double x = then > 0 ? now / then : 1.0;
-      const double p = base.reach_node[i] + (x - 1) * slope_node_[at(layer)][i];
-      out.reach_node[i] = std::clamp(p, most, std::max(most, std::min({now, any, 1.0})));
+  assign(layer, counts, top_k_ / total, out);
+  for (int group = 0; group < base.groups; ++group) shift(layer, group, out);
+}
+
+// Group by group in the inner loop: the groups' shares of a slot lie side by side.
+void Reach::assign(int layer, std::span<const double> counts, double per_token,
+                   DispatchDemand& out) const {
+  const auto experts = placement_->slot_experts(layer);
+  const auto begin = placement_->gpu_slots(layer);
+  const std::size_t ranks = z(out.ranks);
+  const std::size_t groups = z(out.groups);
+  const float* share = tables_[at(layer)].shares.data();
+  sums_.resize(groups);
+  double* sums = sums_.data();
+  for (std::size_t r = 0; r < ranks; ++r) {
+    std::fill(sums, sums + groups, 0.0);
+    for (std::size_t s = z(begin[r]); s < z(begin[r + 1]); ++s) {
+      const double tokens = counts[z(experts[s])] * per_token;
+      const float* of_slot = share + s * groups;
+#pragma omp simd
+      for (std::size_t g = 0; g < groups; ++g) sums[g] += tokens * of_slot[g];
     }
+    for (std::size_t g = 0; g < groups; ++g) out.assignments[g * ranks + r] = sums[g];
   }
-  check(out);
+}
+
+// The chances of one group follow its assignments.
+void Reach::shift(int layer, int group, DispatchDemand& out) const {
+  const std::size_t ranks = z(out.ranks);
+  const std::size_t nodes = z(out.nodes);
+  const std::size_t per_node = ranks / nodes;
+  const std::size_t row = z(group) * ranks;
+  const Chances& rank = tables_[at(layer)].rank;
+  const Chances& node = tables_[at(layer)].node;
+  const float* chance = &rank.at_sample[row];
+  const float* inverse = &rank.inverse[row];
+  const float* slope = &rank.slope[row];
+  const double* now = &out.assignments[row];
+  double* reach = &out.reach_rank[row];
+#pragma omp simd
+  for (std::size_t r = 0; r < ranks; ++r) {
+    const double p = chance[r] + (now[r] * inverse[r] - 1) * slope[r];
+    const double least = p > 0 ? p : 0;
+    const double cap = now[r] < 1 ? now[r] : 1;
+    reach[r] = least < cap ? least : cap;
+  }
+  double routed = 0;
+  for (std::size_t n = 0; n < nodes; ++n) {
+    double on_node = 0;
+    double most = 0;
+    double any = 0;  // union bound: a node is reached at most as often as its ranks are
+    for (std::size_t r = n * per_node; r < (n + 1) * per_node; ++r) {
+      on_node += now[r];
+      most = reach[r] > most ? reach[r] : most;
+      any += reach[r];
+    }
+    routed += on_node;
+    const std::size_t i = z(group) * nodes + n;
+    const double p = node.at_sample[i] + (on_node * node.inverse[i] - 1) * node.slope[i];
+    out.reach_node[i] = std::clamp(p, most, std::max(most, std::min({on_node, any, 1.0})));
+  }
+  MOESIM_LAW(std::abs(routed - top_k_) <= 1e-6 * top_k_, "tokens routed = tokens x top_k");
 }
 
 void Reach::check(const DispatchDemand& d) const {

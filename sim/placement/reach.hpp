@@ -37,17 +37,34 @@ class Reach {
   [[nodiscard]] double ranks_per_token(int layer) const;
 
  private:
+  // How a chance follows the change x of the assignments; single precision, so that the layers
+  // of a model stay in the cache.
+  struct Chances {
+    std::vector<float> inverse;    // 1 / assignments in the sample
+    std::vector<float> at_sample;  // at x = 1
+    std::vector<float> slope;      // d chance / dx there
+  };
+  struct Tables {
+    std::vector<float> shares;  // [layer slots * groups]
+    Chances rank;               // [groups * ranks]
+    Chances node;               // [groups * nodes]
+  };
+
   static std::size_t at(int i) { return static_cast<std::size_t>(i); }
-  void sample_layer(int layer, const DispatchPolicy& policy, const TokenView& sample);
+  static Tables tables(const DispatchDemand& demand, std::span<const double> shares,
+                       std::size_t slots);
+  void sample_layer(int layer, const DispatchPolicy& policy, const TokenView& sample,
+                    std::span<const double> shares);
   void check(const DispatchDemand& demand) const;
+  void assign(int layer, std::span<const double> counts, double per_token,
+              DispatchDemand& out) const;
+  void shift(int layer, int group, DispatchDemand& out) const;
 
   const Placement* placement_;
   int top_k_;
-  std::vector<DispatchDemand> demand_;           // [layers]
-  std::vector<std::vector<double>> shares_;      // [layers][groups * layer slots]
-  std::vector<std::vector<double>> inverse_;     // [layers][groups * ranks] 1 / assignments
-  std::vector<std::vector<double>> slope_;       // [layers][groups * ranks] d reach_rank / dx
-  std::vector<std::vector<double>> slope_node_;  // [layers][groups * nodes]
+  std::vector<DispatchDemand> demand_;  // [layers]
+  std::vector<Tables> tables_;          // [layers]
+  mutable std::vector<double> sums_;    // [groups]
 };
 
 }  // namespace moesim
