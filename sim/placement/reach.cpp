@@ -159,13 +159,13 @@ Reach::Tables Reach::tables(const DispatchDemand& d, std::span<const double> sha
   t.shares.resize(slots * groups);
   for (std::size_t g = 0; g < groups; ++g) {
     for (std::size_t s = 0; s < slots; ++s) {
-      t.shares[s * groups + g] = static_cast<float>(shares[g * slots + s]);
+      t.shares[s * groups + g] = shares[g * slots + s];
     }
   }
   const auto follow = [](double amount, double chance, Chances& out) {
-    out.inverse.push_back(static_cast<float>(amount > 0 ? 1 / amount : 0.0));
-    out.at_sample.push_back(static_cast<float>(chance));
-    out.slope.push_back(static_cast<float>(slope_of(chance)));
+    out.inverse.push_back(amount > 0 ? 1 / amount : 0.0);
+    out.at_sample.push_back(chance);
+    out.slope.push_back(slope_of(chance));
   };
   for (std::size_t i = 0; i < d.reach_rank.size(); ++i) {
     follow(d.assignments[i], d.reach_rank[i], t.rank);
@@ -202,14 +202,14 @@ void Reach::assign(int layer, std::span<const double> counts, double per_token,
   const auto begin = placement_->gpu_slots(layer);
   const std::size_t ranks = z(out.ranks);
   const std::size_t groups = z(out.groups);
-  const float* share = tables_[at(layer)].shares.data();
+  const double* share = tables_[at(layer)].shares.data();
   sums_.resize(groups);
   double* sums = sums_.data();
   for (std::size_t r = 0; r < ranks; ++r) {
     std::fill(sums, sums + groups, 0.0);
     for (std::size_t s = z(begin[r]); s < z(begin[r + 1]); ++s) {
       const double tokens = counts[z(experts[s])] * per_token;
-      const float* of_slot = share + s * groups;
+      const double* of_slot = share + s * groups;
 #pragma omp simd
       for (std::size_t g = 0; g < groups; ++g) sums[g] += tokens * of_slot[g];
     }
@@ -225,9 +225,9 @@ void Reach::shift(int layer, int group, DispatchDemand& out) const {
   const std::size_t row = z(group) * ranks;
   const Chances& rank = tables_[at(layer)].rank;
   const Chances& node = tables_[at(layer)].node;
-  const float* chance = &rank.at_sample[row];
-  const float* inverse = &rank.inverse[row];
-  const float* slope = &rank.slope[row];
+  const double* chance = &rank.at_sample[row];
+  const double* inverse = &rank.inverse[row];
+  const double* slope = &rank.slope[row];
   const double* now = &out.assignments[row];
   double* reach = &out.reach_rank[row];
 #pragma omp simd

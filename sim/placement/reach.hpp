@@ -37,17 +37,16 @@ class Reach {
   [[nodiscard]] double ranks_per_token(int layer) const;
 
  private:
-  // How a chance follows the change x of the assignments; single precision, so that the layers
-  // of a model stay in the cache.
+  // How a chance follows the change x of the assignments.
   struct Chances {
-    std::vector<float> inverse;    // 1 / assignments in the sample
-    std::vector<float> at_sample;  // at x = 1
-    std::vector<float> slope;      // d chance / dx there
+    std::vector<double> inverse;    // 1 / assignments in the sample
+    std::vector<double> at_sample;  // at x = 1
+    std::vector<double> slope;      // d chance / dx there
   };
   struct Tables {
-    std::vector<float> shares;  // [layer slots * groups]
-    Chances rank;               // [groups * ranks]
-    Chances node;               // [groups * nodes]
+    std::vector<double> shares;  // [layer slots * groups]
+    Chances rank;                // [groups * ranks]
+    Chances node;                // [groups * nodes]
   };
 
   static std::size_t at(int i) { return static_cast<std::size_t>(i); }
