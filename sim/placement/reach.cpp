@@ -12,9 +12,6 @@ namespace {
 
 std::size_t z(int i) { return static_cast<std::size_t>(i); }
 
-// d/dx of 1 - (1 - p)^x at x = 1; 0 where p is 0 or 1.
-double slope_of(double p) { return p > 0 && p < 1 ? -(1 - p) * std::log1p(-p) : 0.0; }
-
 struct Share {
   int place;  // rank or node
   double amount;
@@ -148,33 +145,7 @@ void Reach::sample_layer(int layer, const DispatchPolicy& policy, const TokenVie
                std::span(d.reach_rank).subspan(group * ranks, ranks));
     accumulate(sample, to_node, {}, std::span(d.reach_node).subspan(group * nodes, nodes));
   }
-  tables_.push_back(tables(d, shares, experts.size()));
-}
-
-Reach::Tables Reach::tables(const DispatchDemand& d, std::span<const double> shares,
-                            std::size_t slots) {
-  const std::size_t groups = z(d.groups);
-  const std::size_t per_node = z(d.ranks / d.nodes);
-  Tables t;
-  t.shares.resize(slots * groups);
-  for (std::size_t g = 0; g < groups; ++g) {
-    for (std::size_t s = 0; s < slots; ++s) {
-      t.shares[s * groups + g] = shares[g * slots + s];
-    }
-  }
-  const auto follow = [](double amount, double chance, Chances& out) {
-    out.inverse.push_back(amount > 0 ? 1 / amount : 0.0);
-    out.at_sample.push_back(chance);
-    out.slope.push_back(slope_of(chance));
-  };
-  for (std::size_t i = 0; i < d.reach_rank.size(); ++i) {
-    follow(d.assignments[i], d.reach_rank[i], t.rank);
-  }
-  for (std::size_t i = 0; i < d.reach_node.size(); ++i) {
-    const auto on_node = std::span(d.assignments).subspan(i * per_node, per_node);
-    follow(std::accumulate(on_node.begin(), on_node.end(), 0.0), d.reach_node[i], t.node);
-  }
-  return t;
+  tables_.emplace_back(d, shares, experts, placement_->gpu_slots(layer));
 }
 
 void Reach::rescale(int layer, std::span<const double> counts, DispatchDemand& out) const {
@@ -191,68 +162,10 @@ void Reach::rescale(int layer, std::span<const double> counts, DispatchDemand& o
     out.reach_node = base.reach_node;
     return;
   }
-  assign(layer, counts, top_k_ / total, out);
-  for (int group = 0; group < base.groups; ++group) shift(layer, group, out);
-}
-
-// Group by group in the inner loop: the groups' shares of a slot lie side by side.
-void Reach::assign(int layer, std::span<const double> counts, double per_token,
-                   DispatchDemand& out) const {
-  const auto experts = placement_->slot_experts(layer);
-  const auto begin = placement_->gpu_slots(layer);
-  const std::size_t ranks = z(out.ranks);
-  const std::size_t groups = z(out.groups);
-  const double* share = tables_[at(layer)].shares.data();
-  sums_.resize(groups);
-  double* sums = sums_.data();
-  for (std::size_t r = 0; r < ranks; ++r) {
-    std::fill(sums, sums + groups, 0.0);
-    for (std::size_t s = z(begin[r]); s < z(begin[r + 1]); ++s) {
-      const double tokens = counts[z(experts[s])] * per_token;
-      const double* of_slot = share + s * groups;
-#pragma omp simd
-      for (std::size_t g = 0; g < groups; ++g) sums[g] += tokens * of_slot[g];
-    }
-    for (std::size_t g = 0; g < groups; ++g) out.assignments[g * ranks + r] = sums[g];
-  }
-}
-
-// The chances of one group follow its assignments.
-void Reach::shift(int layer, int group, DispatchDemand& out) const {
-  const std::size_t ranks = z(out.ranks);
-  const std::size_t nodes = z(out.nodes);
-  const std::size_t per_node = ranks / nodes;
-  const std::size_t row = z(group) * ranks;
-  const Chances& rank = tables_[at(layer)].rank;
-  const Chances& node = tables_[at(layer)].node;
-  const double* chance = &rank.at_sample[row];
-  const double* inverse = &rank.inverse[row];
-  const double* slope = &rank.slope[row];
-  const double* now = &out.assignments[row];
-  double* reach = &out.reach_rank[row];
-#pragma omp simd
-  for (std::size_t r = 0; r < ranks; ++r) {
-    const double p = chance[r] + (now[r] * inverse[r] - 1) * slope[r];
-    const double least = p > 0 ? p : 0;
-    const double cap = now[r] < 1 ? now[r] : 1;
-    reach[r] = least < cap ? least : cap;
-  }
-  double routed = 0;
-  for (std::size_t n = 0; n < nodes; ++n) {
-    double on_node = 0;
-    double most = 0;
-    double any = 0;  // union bound: a node is reached at most as often as its ranks are
-    for (std::size_t r = n * per_node; r < (n + 1) * per_node; ++r) {
-      on_node += now[r];
-      most = reach[r] > most ? reach[r] : most;
-      any += reach[r];
-    }
-    routed += on_node;
-    const std::size_t i = z(group) * nodes + n;
-    const double p = node.at_sample[i] + (on_node * node.inverse[i] - 1) * node.slope[i];
-    out.reach_node[i] = std::clamp(p, most, std::max(most, std::min({on_node, any, 1.0})));
-  }
-  MOESIM_LAW(std::abs(routed - top_k_) <= 1e-6 * top_k_, "tokens routed = tokens x top_k");
+  tables_[at(layer)].fill(counts, top_k_ / total, out);
+  const auto row = std::span(out.assignments).first(z(out.ranks));
+  MOESIM_LAW(std::abs(std::accumulate(row.begin(), row.end(), 0.0) - top_k_) <= 1e-6 * top_k_,
+             "tokens routed = tokens x top_k");
 }
 
 void Reach::check(const DispatchDemand& d) const {

@@ -9,6 +9,7 @@
 #include "sim/machine/demand.hpp"
 #include "sim/placement/dispatch.hpp"
 #include "sim/placement/problem.hpp"
+#include "sim/placement/reach_tables.hpp"
 
 namespace moesim {
 
@@ -37,33 +38,15 @@ class Reach {
   [[nodiscard]] double ranks_per_token(int layer) const;
 
  private:
-  // How a chance follows the change x of the assignments.
-  struct Chances {
-    std::vector<double> inverse;    // 1 / assignments in the sample
-    std::vector<double> at_sample;  // at x = 1
-    std::vector<double> slope;      // d chance / dx there
-  };
-  struct Tables {
-    std::vector<double> shares;  // [layer slots * groups]
-    Chances rank;                // [groups * ranks]
-    Chances node;                // [groups * nodes]
-  };
-
   static std::size_t at(int i) { return static_cast<std::size_t>(i); }
-  static Tables tables(const DispatchDemand& demand, std::span<const double> shares,
-                       std::size_t slots);
   void sample_layer(int layer, const DispatchPolicy& policy, const TokenView& sample,
                     std::span<const double> shares);
   void check(const DispatchDemand& demand) const;
-  void assign(int layer, std::span<const double> counts, double per_token,
-              DispatchDemand& out) const;
-  void shift(int layer, int group, DispatchDemand& out) const;
 
   const Placement* placement_;
   int top_k_;
   std::vector<DispatchDemand> demand_;  // [layers]
-  std::vector<Tables> tables_;          // [layers]
-  mutable std::vector<double> sums_;    // [groups]
+  std::vector<ReachTables> tables_;     // [layers]
 };
 
 }  // namespace moesim
