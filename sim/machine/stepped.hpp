@@ -27,16 +27,12 @@ class SteppedModel : public CollectiveModel {
  private:
   struct FlowState {
     double left;                // bytes of work
-    double gets;                // of them in this step
     std::uint32_t first, last;  // into the group's paths
   };
-  // What changes from step to step, and apart from it what the traffic brings to a link.
-  struct LinkState {
-    double bandwidth = 0;
-    double left = 0;  // bytes of work that wait for it
-    double free = 0;  // bytes of work that it can still give in this step
-    int active = 0;   // flows
-    int open = 0;     // flows that were not given anything yet in this step
+  struct Step {       // what a link can give in it
+    double free = 0;  // bytes of work
+    int open = 0;     // flows that were not given anything yet
+    int active = 0;   // flows with work left
 
     [[nodiscard]] double fair_share() const { return open > 0 && free > 0 ? free / open : 0; }
   };
@@ -45,9 +41,8 @@ class SteppedModel : public CollectiveModel {
     double work = 0;
     double late = 0;  // work of the flows with the longest ways
     int flows = 0;
-    Seconds soonest{0};                          // latency of the shortest way over it
-    Seconds latest{0};                           // and of the longest
-    std::uint32_t first_flow = 0, end_flow = 0;  // into on_link_
+    Seconds soonest{0};  // latency of the shortest way over it
+    Seconds latest{0};   // and of the longest
 
     void add(const RankFlow& flow, Seconds way);
     // When it could begin to be busy to the end, were it not shared: the soonest flows may
@@ -62,17 +57,20 @@ class SteppedModel : public CollectiveModel {
     double share;
     std::uint32_t link;
   };
+  struct Range {
+    std::uint32_t first, end;  // into on_link_
+  };
 
   void gather(const Traffic& traffic);
   [[nodiscard]] Busiest busiest() const;
   [[nodiscard]] Seconds bound() const;
-  void share_out(double seconds);
+  void take_step(double seconds);
   void give_small_flows();
   void index_open_flows();
   void fill();
-  bool give_open(LinkTraffic& link, double share, bool bounded);
-  void give(FlowState& flow, double bytes);
-  void advance();
+  bool give_open(Range& flows, double share, bool bounded);
+  void give(const FlowState& flow, double bytes);
+  void end(const FlowState& flow);
 
   double step_;
   double longest_step_;
@@ -80,12 +78,17 @@ class SteppedModel : public CollectiveModel {
   std::vector<RankFlow> moved_;
   Seconds longest_{0};  // latency of all ways
   std::vector<FlowState> flows_;
-  std::vector<LinkState> links_;
-  std::vector<LinkTraffic> carried_;  // [links]
-  std::vector<double> share_;         // [links] of `free` per open flow, when last looked at
-  std::vector<std::uint32_t> used_;   // links that carry something
-  std::vector<std::uint32_t> open_;   // flows
-  std::vector<std::uint32_t> on_link_;
+  std::vector<Step> links_;             // [links]
+  std::vector<double> bandwidth_;       // [links]
+  std::vector<double> left_;            // [links] bytes of work that wait for it
+  std::vector<LinkTraffic> carried_;    // [links]
+  std::vector<double> share_;           // [links] of `free` per open flow, when last looked at
+  std::vector<Range> open_on_;          // [links]
+  std::vector<std::uint32_t> used_;     // links that carry something
+  std::vector<std::uint32_t> busy_;     // and those of them with work left
+  std::vector<std::uint32_t> on_link_;  // flows
+  std::vector<std::uint8_t> given_;     // [flows] in this step
+  std::size_t open_flows_ = 0;
   std::vector<Candidate> heap_;
 };
 
