@@ -21,11 +21,18 @@ class Flows : public StepFlows {
 
   void take_step(StepLinks& links, double seconds) override {
     std::erase_if(links.busy, [&](std::uint32_t l) { return links.links[l].active == 0; });
-    for (const std::uint32_t l : links.busy) links.links[l].free = links.bandwidth[l] * seconds;
-    give_small_flows(links);
-    give_small_flows(links);
-    index(links);
-    fill(links);
+    for (const std::uint32_t l : links.busy) {
+      links.links[l].free = links.bandwidth[l] * seconds;
+      links.links[l].open = links.links[l].active;
+    }
+    share_.resize(links.links.size());
+    least_.resize(links.links.size());
+    fixed_.clear();
+    while (!flows_.empty()) {
+      give_small_flows(links);
+      give_at_bottlenecks(links);
+    }
+    std::swap(flows_, fixed_);
     for (const std::uint32_t l : links.busy) {
       links.left[l] -= links.bandwidth[l] * seconds - links.links[l].free;
     }
@@ -37,128 +44,74 @@ class Flows : public StepFlows {
     double left;  // bytes of work
     Hops hops;
   };
-  struct Range {
-    std::uint32_t first, end;  // into on_link_
-  };
-  struct Candidate {
-    double share;
-    std::uint32_t link;
-  };
-
-  // A flow with less left than any of its links gives every flow gets all of it. Shares only
-  // grow by that: who is not small at first may be small then.
+  // A flow with less left than any of its links gives every flow gets all of it. Notes for the
+  // links how little their other flows can get.
   void give_small_flows(StepLinks& all) {
-    share_.resize(all.links.size());
     double* const share = share_.data();
+    double* const least = least_.data();
     StepLinks::Link* const links = all.links.data();
-    for (const std::uint32_t l : all.busy) share[l] = links[l].share_of(links[l].active);
+    for (const std::uint32_t l : all.busy) {
+      share[l] = links[l].share_of(links[l].open);
+      least[l] = share[l];
+    }
     Flow* kept = flows_.data();
     for (const Flow& flow : flows_) {
       const double left = flow.left;
       const Hops hops = flow.hops;
-      double least = share[hops[0]];
-      for (int h = 1; h < kWidth; ++h) least = std::min(least, share[hops[h]]);
-      if (left > least) {
+      double gets = share[hops[0]];
+      for (int h = 1; h < kWidth; ++h) gets = std::min(gets, share[hops[h]]);
+      if (left > gets) {
+        for (const std::uint32_t l : hops) least[l] = std::min(least[l], gets);
         *kept++ = flow;
         continue;
       }
       for (const std::uint32_t l : hops) {
         links[l].free -= left;
+        --links[l].open;
         --links[l].active;
       }
     }
     flows_.resize(static_cast<std::size_t>(kept - flows_.data()));
   }
 
-  void index(StepLinks& all) {
-    open_on_.resize(all.links.size());
-    std::uint32_t end = 0;
-    for (const std::uint32_t l : all.busy) {
-      all.links[l].open = all.links[l].active;
-      open_on_[l] = {end, end};
-      end += static_cast<std::uint32_t>(all.links[l].open);
-    }
-    on_link_.resize(end);
-    Range* const open_on = open_on_.data();
-    std::uint32_t* const on_link = on_link_.data();
-    std::uint32_t number = 0;
-    for (const Flow& flow : flows_) {
-      for (const std::uint32_t l : flow.hops) on_link[open_on[l].end++] = number;
-      ++number;
-    }
-  }
-
-  // Progressive filling (flow_network.hpp) of what the small flows left. A link's share only
-  // grows while others give: an old one is a lower bound, and the first that holds is the
-  // least.
-  void fill(StepLinks& all) {
-    const auto later = [](const Candidate& a, const Candidate& b) {
-      return a.share != b.share ? a.share > b.share : a.link > b.link;
-    };
-    given_.assign(flows_.size(), 0);
-    open_ = flows_.size();
-    heap_.clear();
-    for (const std::uint32_t l : all.busy) {
-      const StepLinks::Link& link = all.links[l];
-      if (link.open > 0) heap_.push_back({link.share_of(link.open), l});
-    }
-    std::make_heap(heap_.begin(), heap_.end(), later);
-    while (open_ > 0) {
-      std::pop_heap(heap_.begin(), heap_.end(), later);
-      const StepLinks::Link& link = all.links[heap_.back().link];
-      Range& flows = open_on_[heap_.back().link];
-      double& known = heap_.back().share;
-      const bool holds = link.share_of(link.open) <= known * (1 + 1e-12);
-      if (link.open > 0 && holds && !give(all, flows, known, true)) {
-        give(all, flows, known, false);
-      }
-      if (link.open == 0) {
-        heap_.pop_back();
-      } else {
-        known = link.share_of(link.open);
-        std::push_heap(heap_.begin(), heap_.end(), later);
-      }
-    }
-    std::erase_if(flows_, [](const Flow& flow) { return flow.left == 0; });
-  }
-
-  // Gives the open flows of a link their share, or, where `bounded`, only those that have less
-  // left than that all of it. True when any flow was given.
-  bool give(StepLinks& all, Range& range, double share, bool bounded) {
+  // Progressive filling, all at once where links do not wait for each other: where no flow of a
+  // link can get less elsewhere, its share is final.
+  void give_at_bottlenecks(StepLinks& all) {
+    double* const share = share_.data();
+    double* const least = least_.data();
     StepLinks::Link* const links = all.links.data();
-    std::uint32_t kept = range.first;
-    const std::size_t before = open_;
-    for (std::uint32_t i = range.first; i < range.end; ++i) {
-      const std::uint32_t f = on_link_[i];
-      if (given_[f] != 0) continue;
-      Flow& flow = flows_[f];
-      const bool ends = flow.left * (1 - 1e-12) <= share;
-      if (bounded && !ends) {
-        on_link_[kept++] = f;
+    for (const std::uint32_t l : all.busy) {
+      share[l] = links[l].share_of(links[l].open);
+      least[l] = least[l] >= share[l] * (1 - kTolerance) ? share[l] : -1;
+    }
+    Flow* kept = flows_.data();
+    for (const Flow& flow : flows_) {
+      const Hops hops = flow.hops;
+      double gets = share[hops[0]];
+      double final = least[hops[0]];
+      for (int h = 1; h < kWidth; ++h) {
+        gets = std::min(gets, share[hops[h]]);
+        final = std::max(final, least[hops[h]]);
+      }
+      if (final < gets) {
+        *kept++ = flow;
         continue;
       }
-      const double bytes = ends ? flow.left : share;
-      flow.left = ends ? 0 : flow.left - share;
-      const Hops hops = flow.hops;
       for (const std::uint32_t l : hops) {
-        links[l].free -= bytes;
+        links[l].free -= gets;
         --links[l].open;
-        links[l].active -= static_cast<std::int32_t>(ends);
       }
-      given_[f] = 1;
-      --open_;
+      fixed_.push_back(flow);
+      fixed_.back().left -= gets;
     }
-    range.end = kept;
-    return open_ < before;
+    flows_.resize(static_cast<std::size_t>(kept - flows_.data()));
   }
 
+  static constexpr double kTolerance = 0.08;
   std::vector<Flow> flows_;
-  std::vector<double> share_;           // [links] per active flow
-  std::vector<Range> open_on_;          // [links]
-  std::vector<std::uint32_t> on_link_;  // flows
-  std::vector<std::uint8_t> given_;     // [flows] in this step
-  std::size_t open_ = 0;                // flows
-  std::vector<Candidate> heap_;
+  std::vector<Flow> fixed_;    // given their share in this step, and something left
+  std::vector<double> share_;  // [links] per open flow
+  std::vector<double> least_;  // [links] what one of their open flows gets at least
 };
 
 }  // namespace

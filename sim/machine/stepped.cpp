@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sim/machine/rank_flows.hpp"
+
 namespace moesim {
 namespace {
 
@@ -24,7 +26,7 @@ Outcome SteppedModel::time(const Traffic& traffic, LinkLedger* ledger, Seconds s
     left = busiest();
   }
   Outcome out;
-  if (!moved_.empty()) {
+  if (!used_.empty()) {
     // A link that others held up ends with the flows that came last.
     const Carried& last = carried_[left.link];
     const double bandwidth = links_.bandwidth[left.link];
@@ -67,9 +69,8 @@ void SteppedModel::gather(const Traffic& traffic) {
   const Cluster& cluster = traffic.ranks->cluster();
   const PairPaths& paths = traffic.ranks->paths();
   prepare(paths, static_cast<std::size_t>(cluster.links()));
-  rank_flows_of(traffic, moved_);
   const std::size_t classes = paths.latencies().size();
-  for (const RankFlow& moved : moved_) {
+  each_rank_flow(traffic, [&](const RankFlow& moved) {
     const std::size_t pair = traffic.ranks->pair(moved.from, moved.to);
     const std::size_t latency = paths.latency_class(pair);
     const std::uint32_t* hops = paths.hops(pair);
@@ -79,7 +80,7 @@ void SteppedModel::gather(const Traffic& traffic) {
       carried_[hops[h]].bytes += moved.bytes;
       work_[hops[h] * classes + latency] += moved.work;
     }
-  }
+  });
   sum_up(cluster, paths);
 }
 

@@ -54,7 +54,6 @@ class SteppedModel : public CollectiveModel {
   int width_ = 0;
   std::unique_ptr<StepFlows> flows_;
   StepLinks links_;
-  std::vector<RankFlow> moved_;
   std::vector<double> work_;         // [links * latency classes]
   std::vector<Carried> carried_;     // [links]
   std::vector<std::uint32_t> used_;  // links that carry something
