@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sim/machine/rank_flows.hpp"
+
 namespace moesim {
 namespace {
 
@@ -81,9 +83,8 @@ void BoundModel::from_flows(const Traffic& traffic) {
   bytes_.assign(static_cast<std::size_t>(cluster.links()), 0.0);
   work_.assign(static_cast<std::size_t>(cluster.links()), 0.0);
   latency_.assign(static_cast<std::size_t>(cluster.links()), Seconds{0});
-  rank_flows_of(traffic, flows_);
   const PairPaths& paths = traffic.ranks->paths();
-  for (const RankFlow& flow : flows_) {
+  each_rank_flow(traffic, [&](const RankFlow& flow) {
     const std::size_t pair = traffic.ranks->pair(flow.from, flow.to);
     const Seconds way = paths.latency(pair);
     for (const std::uint32_t link : paths.links(pair)) {
@@ -91,7 +92,7 @@ void BoundModel::from_flows(const Traffic& traffic) {
       bytes_[link] += flow.bytes;
       work_[link] += flow.work;
     }
-  }
+  });
   for (std::size_t i = 0; i < work_.size(); ++i) {
     if (work_[i] > 0) loads_.loads.push_back({LinkId{i}, bytes_[i], work_[i], latency_[i]});
   }

@@ -34,7 +34,6 @@ class BoundModel : public CollectiveModel {
 
   AccessSums sums_;
   CollectiveLoads loads_;
-  std::vector<RankFlow> flows_;
   std::vector<double> bytes_;     // [links]
   std::vector<double> work_;      // [links]
   std::vector<Seconds> latency_;  // [links]
