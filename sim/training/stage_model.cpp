@@ -136,7 +136,7 @@ void StageModel::finish(LayerPasses& passes) const {
 void StageModel::evaluate(MoeStep* moe, MoeNetwork* network, LinkLedger& ledger, Seconds now,
                           std::vector<LayerPasses>& out) {
   out = fixed_;
-  ledger.repeat(recomputes_ ? 3 : 2);
+  ledger.repeat(exchanges());
   int moe_layer = first_moe_layer_;
   for (int layer = layers_.first; layer < layers_.end; ++layer) {
     LayerPasses& passes = out[static_cast<std::size_t>(layer - layers_.first)];

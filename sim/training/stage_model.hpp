@@ -57,6 +57,8 @@ class StageModel {
   [[nodiscard]] Seconds dense_seconds() const { return dense_; }
   // Times that the experts of a layer compute forward, for all passes together.
   [[nodiscard]] double expert_passes() const { return recomputes_ ? 4 : 3; }
+  // Times that a layer dispatches and combines.
+  [[nodiscard]] double exchanges() const { return recomputes_ ? 3 : 2; }
 
  private:
   [[nodiscard]] LayerPasses fixed_part(std::size_t kind, bool is_moe) const;

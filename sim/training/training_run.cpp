@@ -34,7 +34,9 @@ void TrainingRun::add_gpu_seconds(int stage, int replica,
                                   const std::vector<double>& tokens_before) {
   const StageModel& model = stages_[static_cast<std::size_t>(stage)];
   double network = 0;
+  double exchange = 0;
   for (const LayerPasses& layer : passes) {
+    exchange += model.exchanges() * (layer.dispatch + layer.combine).value;
     for (const PhaseSeconds* pass : {&layer.forward, &layer.backward, &layer.recompute}) {
       network += (*pass)[TrainingPhase::dispatch] + (*pass)[TrainingPhase::combine] +
                  (*pass)[TrainingPhase::collective];
@@ -46,6 +48,7 @@ void TrainingRun::add_gpu_seconds(int stage, int replica,
     gpu.attention += model.attention_seconds().value;
     gpu.dense += model.dense_seconds().value;
     gpu.network += network;
+    gpu.exchange += exchange;
     if (moe == nullptr) continue;
     const auto r = static_cast<std::size_t>(g);
     gpu.expert += model.expert_passes() * (moe->totals().rank_seconds[r] - seconds_before[r]);
@@ -195,7 +198,7 @@ std::vector<PhaseSeconds> TrainingRun::layer_phases() const {
   std::vector<PhaseSeconds> rows(layer_phases_.size());
   if (steps_.empty()) return rows;
   for (std::size_t r = 0; r < rows.size(); ++r) {
-    rows[r].add(layer_phases_[r], 1.0 / static_cast<double>(steps_.size()));
+    rows[r].add(layer_phases_[r], 1.0 / static_cast<double>(steps_.size()) / layout_.stages);
   }
   return rows;
 }

@@ -74,13 +74,13 @@ class TrainingRun {
     double attention = 0;
     double dense = 0;
     double expert = 0;
-    double network = 0;
+    double network = 0;   // that nothing hides
+    double exchange = 0;  // dispatch and combine, hidden or not
     double expert_tokens = 0;
   };
   [[nodiscard]] const std::vector<GpuSeconds>& gpus() const { return gpus_; }
-  // [layers + 1] per step, mean; rows are layers, then what belongs to none (of it the bubble).
-  // Each row is what the layer adds to a stage's time, so that all add up to stages x step
-  // time.
+  // [layers + 1] per step, mean over steps and stages: rows are layers, then what belongs to
+  // none. All add up to the step time.
   [[nodiscard]] std::vector<PhaseSeconds> layer_phases() const;
 
  private:

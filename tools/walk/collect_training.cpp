@@ -166,7 +166,7 @@ Result collect_training(const Scenario& scenario, const Cluster& cluster,
   result.steps = steps;
   collect_gpus(cluster, run, result);
   Seconds exchanging{0};
-  for (const GpuResult& gpu : result.gpus) exchanging = std::max(exchanging, gpu.network);
+  for (const auto& gpu : run.gpus()) exchanging = std::max(exchanging, Seconds{gpu.exchange});
   collect_links(cluster, run.ledger(), run.duration(), exchanging, result);
   const TrainingMemory& memory = run.memory();
   result.memory.gpu = memory.capacity;

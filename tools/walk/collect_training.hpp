@@ -11,7 +11,7 @@ namespace moesim {
 Result collect_training(const Scenario& scenario, const Cluster& cluster,
                         const TrainingRun& run);
 
-// phases_step as in serving (rows: layers; the cells add up to stages x step time), the
+// phases_step as in serving (rows: layers; the cells add up to the step time), the
 // experts' loads and placement, and the steps over time.
 ReportSeries collect_training_series(const Scenario& scenario, const Cluster& cluster,
                                      const TrainingRun& run);
