@@ -174,7 +174,7 @@ MoeLayerTime StepModel::moe_layer(int layer, LinkLedger& ledger, Seconds now, Li
     const auto shards = static_cast<std::size_t>(parallel_.moe_tp);
     demand.tokens.assign(gpu_tokens_.size() / shards, 0.0);
     for (std::size_t g = 0; g < gpu_tokens_.size(); ++g) {
-      demand.tokens[g / shards] += gpu_tokens_[g];
+      demand.tokens[g / shards] += time.kept * gpu_tokens_[g];
     }
     const ExchangeTime exchange = network_->exchange(demand, prefill_, ledger, now, 1 / part_);
     const Bytes rows{time.most_tokens * model_.hidden};

@@ -47,7 +47,8 @@ const FieldTable& serving_fields() {
       "How an engine batches, and how the model is spread over GPUs.",
       "",
       {
-          choice(MOESIM_KEY(mode), "Prefill and decode together, apart, or a training step",
+          choice(MOESIM_KEY(mode),
+                 "Prefill and decode together, apart, or the steps of [training]",
                  {{"aggregated", ServingMode::aggregated},
                   {"disaggregated", ServingMode::disaggregated},
                   {"training", ServingMode::training}}),
