@@ -33,7 +33,9 @@ Walk::Walk(const Scenario& scenario, const MakeMachine& make_machine)
 Walk::~Walk() = default;
 
 void Walk::trace_steps(const TraceWindow& window) {
-  trace_ = std::make_unique<StepTrace>(window, *simulation_);
+  trace_ = std::make_unique<StepTrace>(window, *simulation_, *cluster_);
+  simulation_->observe_plans(
+      [this](int instance, Seconds now) { trace_->planned(instance, now); });
   simulation_->observe_steps(
       [this](int instance, const StepReport& report, Seconds begin, Seconds end) {
         trace_->step(instance, report, begin, end);
