@@ -36,6 +36,12 @@ class Places {
   std::map<std::string, Span, std::less<>> spans_;
 };
 
+// The grid of `moesim sweep`: "key=a,b" or "key=from:to:step" each.
+struct SweepOptions {
+  std::vector<std::string> vary;
+  friend bool operator==(const SweepOptions&, const SweepOptions&) = default;
+};
+
 struct Scenario {
   std::string name = "scenario";
   std::uint64_t seed = 1;
@@ -50,6 +56,7 @@ struct Scenario {
   TrafficOptions traffic;
   std::vector<FaultOptions> faults;
   SloOptions slo;
+  SweepOptions sweep;
   Places places;
 
   friend bool operator==(const Scenario&, const Scenario&) = default;

@@ -76,6 +76,11 @@ class Simulation {
       std::function<void(int instance, const StepReport& report, Seconds begin, Seconds end)>;
   void observe_steps(StepObserver observer) { observer_ = std::move(observer); }
 
+  // Told when an instance has planned a step, before the step is priced; a step without tokens
+  // never begins. Before run().
+  using PlanObserver = std::function<void(int instance, Seconds now)>;
+  void observe_plans(PlanObserver observer) { plan_observer_ = std::move(observer); }
+
   // Runs until every request has ended.
   void run(const Watch& watch = {});
 
@@ -215,6 +220,7 @@ class Simulation {
   std::int64_t ended_ = 0;
   Watch watch_;
   StepObserver observer_;
+  PlanObserver plan_observer_;
 };
 
 }  // namespace moesim
