@@ -156,7 +156,7 @@ TEST_CASE("a wrong [sweep] is told with its place, and a sweep of nothing is ref
              std::string(kSmall) + "[sweep]\nvary = [\"seed=3:1:1\"]\n");
   const Outcome wrong = run_program({"sweep", folder.file("grid.toml")});
   CHECK(wrong.status == 2);
-  CHECK(says(wrong.err, "grid.toml:14:"));
+  CHECK(says(wrong.err, "grid.toml:15:"));
   CHECK(says(wrong.err, "sweep.vary seed: the range '3:1:1' leads nowhere"));
   const Outcome nothing = run_program({"sweep", folder.file("small.toml")});
   CHECK(nothing.status == 2);
