@@ -31,6 +31,10 @@ class BoundModel : public CollectiveModel {
  private:
   void from_sums(const Traffic& traffic);
   void from_flows(const Traffic& traffic);
+  void go_around(const Traffic& traffic);
+  void send(const Path& path, double bytes, double work);
+  void clear(const Cluster& cluster);
+  void collect(const Cluster& cluster);
 
   AccessSums sums_;
   CollectiveLoads loads_;

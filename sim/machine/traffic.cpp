@@ -28,6 +28,18 @@ double Traffic::pair_bytes(int s, int d) const {
                               static_cast<std::size_t>(d)];
 }
 
+double Traffic::network_bytes(int from, int to) const {
+  if (direction == Direction::backward) std::swap(from, to);
+  if (padded_pair.value > 0) return padded_pair.value;
+  if (!relayed()) return pair_bytes(from, to);
+  const auto s = static_cast<std::size_t>(from);
+  const int domain = ranks->domain_of()[static_cast<std::size_t>(to)];
+  if (ranks->relay(domain, ranks->lane_of()[s]) != to) return 0;
+  const auto domains = static_cast<std::size_t>(ranks->domains());
+  return weight[s] * share_domain[static_cast<std::size_t>(group[s]) * domains +
+                                  static_cast<std::size_t>(domain)];
+}
+
 std::vector<Flow> flows_of(const Traffic& traffic) {
   const auto gpus = traffic.ranks->gpus();
   std::vector<Flow> flows;

@@ -33,6 +33,8 @@ struct Traffic {
 
   [[nodiscard]] bool relayed() const { return !share_domain.empty(); }
   [[nodiscard]] double pair_bytes(int s, int d) const;  // unpadded
+  // What crosses the network between two ranks of different domains, as data flows.
+  [[nodiscard]] double network_bytes(int from, int to) const;
 };
 
 // Those of rank_flows.hpp between GPUs.
