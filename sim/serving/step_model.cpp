@@ -283,10 +283,12 @@ StepReport StepModel::evaluate(std::span<const AttentionRank> ranks,
   int sequences = 0;  // every rank has a scheduler of its own: the busiest counts
   int requests = 0;
   double prompt_tokens = 0;  // of the rank with most
+  int swapped = 0;           // likewise
   for (const AttentionRank& rank : ranks) {
     prompt_tokens = std::max<double>(prompt_tokens, rank.batch().prefill_tokens());
     sampled = std::max(sampled, static_cast<double>(rank.batch().sampled()));
     sequences = std::max(sequences, rank.batch().sampled());
+    swapped = std::max(swapped, rank.batch().swapped_tokens);
     requests += rank.batch().decodes + static_cast<int>(rank.batch().chunks.size());
   }
   report.time[Cause::dense] = slowest([&](double tokens) {
@@ -298,6 +300,7 @@ StepReport StepModel::evaluate(std::span<const AttentionRank> ranks,
           : costs_.host_overhead(static_cast<double>(sequences), prompt_tokens) +
                 static_cast<double>(model_.layers) * costs_.layer_overhead();
   report.time[Cause::host] = host.value;
+  report.time[Cause::kv_transfer] = swapped * swap_per_token_.value;
   report.prefill = prefill_;
   phases_.begin(report.time);
   if (moe_ != nullptr) {

@@ -22,6 +22,16 @@ void collect_operations(const Simulation& simulation, Result& result) {
     result.notes.push_back(
         fmt::format("{} requests lost their GPU and began anew", simulation.retries()));
   }
+  Bytes swapped{0};
+  for (int i = 0; i < simulation.instances(); ++i) {
+    swapped += static_cast<double>(simulation.instance(i).swapped_tokens()) *
+               simulation.pool(i).memory.kv_per_token *
+               static_cast<double>(simulation.pool(i).parallel.tp);
+  }
+  if (swapped.value > 0) {
+    result.notes.push_back(
+        fmt::format("{} of KV went to host memory or came back", to_display(swapped)));
+  }
   RebalanceTotals moved;
   for (int i = 0; simulation.rebalancer(0) != nullptr && i < simulation.instances(); ++i) {
     const RebalanceTotals& some = simulation.rebalancer(i)->totals();
