@@ -99,6 +99,7 @@ class Simulation {
   [[nodiscard]] const LayerCosts& costs() const { return *pool_costs_.front(); }
   // Of the tenants, distinct, as the routers number them.
   [[nodiscard]] const std::vector<std::string>& domains() const { return domains_; }
+  [[nodiscard]] const std::vector<int>& domain_of_tenant() const { return domain_of_tenant_; }
   // Faults and rebalances, in order of their beginning.
   [[nodiscard]] const std::vector<Incident>& incidents() const { return incidents_; }
   // Requests that lost their GPU and began anew.
