@@ -49,6 +49,7 @@ struct Scenario {
   TrainingOptions training;  // with serving.mode = training
   TrafficOptions traffic;
   std::vector<FaultOptions> faults;
+  std::vector<ScaleOptions> scales;
   SloOptions slo;
   Places places;
 
