@@ -83,6 +83,15 @@ void collect_gpus(const Cluster& cluster, const Simulation& simulation, Result& 
   }
 }
 
+// GPU-seconds of instances that were switched off.
+Seconds off_time(const Simulation& simulation) {
+  Seconds off{0};
+  for (int i = 0; i < simulation.instances(); ++i) {
+    off += static_cast<double>(simulation.pool(i).parallel.gpus) * simulation.off_time(i);
+  }
+  return off;
+}
+
 Seconds exchanging(const Simulation& simulation) {
   Seconds most{0};
   for (int i = 0; i < simulation.instances(); ++i) {
@@ -147,7 +156,7 @@ Result collect_result(const Scenario& scenario, const Cluster& cluster, const Co
   collect_links(cluster, simulation.ledger(), simulation.duration(), exchanging(simulation),
                 result);
   collect_memory(simulation, result);
-  collect_cost(cluster, simulation.duration(), result);
+  collect_cost(cluster, simulation.duration(), off_time(simulation), result);
   collect_provenance(scenario, simulation.costs(), groups, result);
   const double tokens = result.summary.throughput.total_tokens.value;
   const double peak = peak_flops(cluster, scenario.model.weights).value;

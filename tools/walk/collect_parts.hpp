@@ -41,8 +41,9 @@ void collect_router(const Scenario& scenario, ExpertGroups groups,
 void collect_links(const Cluster& cluster, const LinkLedger& ledger, Seconds duration,
                    Seconds exchanging, Result& result);
 
-// After gpus and throughput.
-void collect_cost(const Cluster& cluster, Seconds duration, Result& result);
+// After gpus and throughput. `off`: GPU-seconds that were given back; they still draw idle
+// power.
+void collect_cost(const Cluster& cluster, Seconds duration, Seconds off, Result& result);
 
 void collect_provenance(const Scenario& scenario, const LayerCosts& costs, ExpertGroups groups,
                         Result& result);

@@ -173,7 +173,7 @@ Result collect_training(const Scenario& scenario, const Cluster& cluster,
   result.memory.gpu = memory.capacity;
   result.memory.weights = memory.weights;
   result.memory.buffers = memory.gradients + memory.optimizer + memory.activations;
-  collect_cost(cluster, run.duration(), result);
+  collect_cost(cluster, run.duration(), Seconds{0}, result);
   collect_provenance(scenario, run.costs(), groups, result);
   result.provenance.push_back({"backward passes", Provenance::assumed,
                                "products twice, scores 2.5 times their forward kernels", 0});
