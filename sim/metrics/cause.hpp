@@ -19,7 +19,7 @@ enum class Cause : std::uint8_t {
   expert_straggler,     // ... and what the slowest GPU takes longer
   combine,              // expert outputs back: network and weighted sum
   host,                 // scheduling, launch, sampling
-  kv_transfer,          // from a prefill pool to a decode pool
+  kv_transfer,          // KV to a decode pool, or to host memory and back
   rebalancing,          // migration of experts
   fault,                // recovery time
   other,                // what the caller left unexplained; idle gaps

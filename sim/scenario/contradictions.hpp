@@ -34,6 +34,8 @@ void validate_model(const Scenario& scenario, Contradictions& tell);
 // False if the GPUs cannot be divided as asked; the two after it need them to be.
 bool validate_layout(const Scenario& scenario, Contradictions& tell);
 void settle_redundant_experts(Scenario& scenario, Contradictions& tell);
+void validate_network(const Scenario& scenario, Contradictions& tell);
+void validate_training(const Scenario& scenario, Contradictions& tell);
 void validate_memory(const Scenario& scenario, Contradictions& tell);
 void validate_traffic(const Scenario& scenario, Contradictions& tell);
 void validate_policies(const Scenario& scenario, Contradictions& tell);

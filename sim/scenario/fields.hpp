@@ -139,6 +139,7 @@ const FieldTable& calibration_fields();
 const FieldTable& placement_fields();
 const FieldTable& router_fields();
 const FieldTable& serving_fields();
+const FieldTable& training_fields();
 const FieldTable& traffic_fields();
 const FieldTable& fault_fields();
 const FieldTable& slo_fields();

@@ -15,6 +15,7 @@
 #include "sim/router/options.hpp"
 #include "sim/scenario/tree.hpp"
 #include "sim/serving/options.hpp"
+#include "sim/training/options.hpp"
 #include "sim/workload/options.hpp"
 #include "topology/options.hpp"
 
@@ -51,6 +52,7 @@ struct Scenario {
   PlacementOptions placement;
   RouterOptions router;
   ServingOptions serving;
+  TrainingOptions training;  // with serving.mode = training
   TrafficOptions traffic;
   std::vector<FaultOptions> faults;
   SloOptions slo;

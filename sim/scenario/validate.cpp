@@ -38,7 +38,10 @@ void Contradictions::warning(const std::vector<std::string>& keys, const std::st
 void validate(Scenario& scenario, Diagnostics& diagnostics) {
   Contradictions tell(scenario, diagnostics);
   validate_model(scenario, tell);
-  if (validate_layout(scenario, tell)) {
+  validate_network(scenario, tell);
+  validate_training(scenario, tell);
+  const bool trains = scenario.serving.mode == ServingMode::training;
+  if (!trains && validate_layout(scenario, tell)) {
     settle_redundant_experts(scenario, tell);
     validate_memory(scenario, tell);
   }

@@ -87,7 +87,27 @@ void check_attention_ranks(const Scenario& s, Contradictions& tell) {
   }
 }
 
-void check_network(const Scenario& s, Contradictions& tell) {
+}  // namespace
+
+std::vector<NodeKind> node_kinds(const ClusterOptions& c) {
+  std::vector<NodeKind> kinds;
+  if (c.groups.empty()) kinds.push_back({c.gpu, c.node, c.nodes, "cluster"});
+  for (std::size_t i = 0; i < c.groups.size(); ++i) {
+    const NodeGroupOptions& group = c.groups[i];
+    kinds.push_back({group.gpu, group.node, group.nodes, fmt::format("cluster.group[{}]", i)});
+  }
+  return kinds;
+}
+
+std::int64_t gpu_count(const ClusterOptions& cluster) {
+  std::int64_t count = 0;
+  for (const NodeKind& kind : node_kinds(cluster)) {
+    count += std::int64_t{kind.nodes} * kind.node.gpus;
+  }
+  return count;
+}
+
+void validate_network(const Scenario& s, Contradictions& tell) {
   const ClusterOptions& c = s.cluster;
   const auto kinds = node_kinds(c);
   std::int64_t nodes = 0;
@@ -110,30 +130,9 @@ void check_network(const Scenario& s, Contradictions& tell) {
   }
 }
 
-}  // namespace
-
-std::vector<NodeKind> node_kinds(const ClusterOptions& c) {
-  std::vector<NodeKind> kinds;
-  if (c.groups.empty()) kinds.push_back({c.gpu, c.node, c.nodes, "cluster"});
-  for (std::size_t i = 0; i < c.groups.size(); ++i) {
-    const NodeGroupOptions& group = c.groups[i];
-    kinds.push_back({group.gpu, group.node, group.nodes, fmt::format("cluster.group[{}]", i)});
-  }
-  return kinds;
-}
-
-std::int64_t gpu_count(const ClusterOptions& cluster) {
-  std::int64_t count = 0;
-  for (const NodeKind& kind : node_kinds(cluster)) {
-    count += std::int64_t{kind.nodes} * kind.node.gpus;
-  }
-  return count;
-}
-
 bool validate_layout(const Scenario& s, Contradictions& tell) {
   const bool sound = check_gpus(s, tell);
   check_attention_ranks(s, tell);
-  check_network(s, tell);
   if (s.serving.max_tokens_per_step < s.serving.max_batch) {
     tell.error({"serving.max_tokens_per_step", "serving.max_batch"},
                fmt::format("a step of {} tokens cannot decode a batch of {} requests",

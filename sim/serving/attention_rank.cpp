@@ -65,13 +65,29 @@ bool AttentionRank::grow(RankRequest& request, int tokens, StepEvents& events) {
   return true;
 }
 
+void AttentionRank::swap_out(RankRequest& request) {
+  request.host_blocks = blocks_for(request.context);
+  host_blocks_ += request.host_blocks;
+  batch_.swapped_tokens += request.context;
+}
+
+// One that waits is taken out for good.
+void AttentionRank::forget(const RankRequest& waiting) {
+  outstanding_ -= waiting.prompt_left + waiting.output_left;
+  host_blocks_ -= waiting.host_blocks;
+}
+
 void AttentionRank::preempt_last(StepEvents& events) {
   RankRequest last = running_.back();
   release(last);
   if (last.prompt_left == 0) --decoding_;
-  last.prompt_left += last.context;
-  outstanding_ += last.context;
-  last.context = 0;
+  if (last.context > 0 && host_blocks_ + blocks_for(last.context) <= limits_.host_blocks) {
+    swap_out(last);
+  } else {
+    last.prompt_left += last.context;
+    outstanding_ += last.context;
+    last.context = 0;
+  }
   last.blocks = 0;
   last.planned = 0;
   events.moved.push_back({last.request, StepEvents::Move::preempted});
@@ -149,6 +165,11 @@ void AttentionRank::admit(int& budget, StepEvents& events) {
     waiting_.pop_front();
     r.blocks = need;
     used_blocks_ += need;
+    if (r.host_blocks > 0) {
+      batch_.swapped_tokens += r.context;
+      host_blocks_ -= r.host_blocks;
+      r.host_blocks = 0;
+    }
     plan_rows(r, chunk);
     budget = std::max(0, budget - chunk);
     events.moved.push_back({r.request, StepEvents::Move::admitted, r.waits_for});
@@ -235,6 +256,8 @@ void AttentionRank::complete(Seconds now, StepEvents& events) {
   running_.resize(kept);
   MOESIM_LAW(used_blocks_ >= 0 && used_blocks_ <= limits_.kv_blocks,
              "KV blocks in use are between none and all");
+  MOESIM_LAW(host_blocks_ >= 0 && host_blocks_ <= limits_.host_blocks,
+             "KV blocks in host memory are between none and all");
   MOESIM_LAW(outstanding_ >= 0, "outstanding tokens are never negative");
 }
 
@@ -244,7 +267,7 @@ std::vector<RankRequest> AttentionRank::resize_kv(std::int64_t blocks, StepEvent
   std::vector<RankRequest> out;
   std::erase_if(waiting_, [&](const RankRequest& r) {
     if (ever_fits(r.context + r.prompt_left, r.output_left)) return false;
-    outstanding_ -= r.prompt_left + r.output_left;
+    forget(r);
     out.push_back(r);
     return true;
   });
@@ -255,7 +278,7 @@ std::vector<RankRequest> AttentionRank::shed_before(Seconds earliest) {
   std::vector<RankRequest> out;
   std::erase_if(waiting_, [&](const RankRequest& r) {
     if (r.produced > 0 || r.waits_for != Cause::queueing || r.arrival >= earliest) return false;
-    outstanding_ -= r.prompt_left + r.output_left;
+    forget(r);
     out.push_back(r);
     return true;
   });
@@ -270,6 +293,7 @@ std::vector<RankRequest> AttentionRank::evict_all() {
     r.prompt_left += r.context;
     r.context = 0;
     r.blocks = 0;
+    r.host_blocks = 0;
     r.planned = 0;
   }
   running_.clear();
@@ -277,6 +301,7 @@ std::vector<RankRequest> AttentionRank::evict_all() {
   batch_.clear();
   decoding_ = 0;
   used_blocks_ = 0;
+  host_blocks_ = 0;
   outstanding_ = 0;
   return out;
 }

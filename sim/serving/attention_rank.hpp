@@ -3,7 +3,8 @@
 // A step is planned (which requests decode, which prompts advance by how much) and later
 // completed (tokens come out). A prompt's last chunk yields the request's first token; each
 // decode yields one token, or more with speculation. KV is held in blocks; when it runs out the
-// youngest request is preempted and later recomputed from its prompt and produced tokens.
+// youngest request is preempted and later recomputed from its prompt and produced tokens, or
+// its KV is swapped to host memory and back, where there is room for it.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,8 @@ struct RankRequest {
   std::int32_t output_left = 0;  // tokens still to produce
   std::int32_t produced = 0;
   std::int32_t blocks = 0;
-  std::int32_t planned = 0;  // in this step: prompt tokens, or rows decoded
+  std::int32_t host_blocks = 0;  // its KV is in host memory
+  std::int32_t planned = 0;      // in this step: prompt tokens, or rows decoded
   std::int32_t priority = 0;
   std::int32_t domain = 0;  // whose experts its tokens prefer
   Seconds arrival{0};
@@ -41,6 +43,7 @@ struct RankLimits {
   int kv_block = 64;          // tokens
   std::int64_t kv_blocks = 1024;
   double watermark = 0.01;        // of the blocks, kept free when admitting
+  std::int64_t host_blocks = 0;   // room for the KV of preempted requests; 0: recompute
   double speculative_tokens = 0;  // accepted drafts per decode, mean
   int domains = 1;
 };
@@ -105,12 +108,16 @@ class AttentionRank {
   [[nodiscard]] int running() const { return static_cast<int>(running_.size()); }
   [[nodiscard]] bool idle() const { return waiting_.empty() && running_.empty(); }
   [[nodiscard]] std::int64_t used_blocks() const { return used_blocks_; }
+  // In host memory.
+  [[nodiscard]] std::int64_t swapped_blocks() const { return host_blocks_; }
   // Tokens still to be computed or produced here: what a balancer calls load.
   [[nodiscard]] std::int64_t outstanding_tokens() const { return outstanding_; }
 
  private:
   [[nodiscard]] int blocks_for(int tokens) const;
   void plan_rows(RankRequest& request, int rows);
+  void swap_out(RankRequest& request);
+  void forget(const RankRequest& waiting);
   bool grow(RankRequest& request, int tokens, StepEvents& events);
   void preempt_last(StepEvents& events);
   bool preempt_youngest(const RankRequest& keep, StepEvents& events);
@@ -128,6 +135,7 @@ class AttentionRank {
   int budget_ = 0;
   int decoding_ = 0;  // running requests whose prompt is complete
   std::int64_t used_blocks_ = 0;
+  std::int64_t host_blocks_ = 0;  // in use
   std::int64_t outstanding_ = 0;
 };
 

@@ -15,6 +15,7 @@ struct RankBatch {
   int decodes = 0;                    // requests that decode
   int decode_tokens = 0;              // rows they put through the model (drafts included)
   double decode_context = 0;          // sum of their KV lengths
+  int swapped_tokens = 0;             // whose KV goes to host memory or comes back
   std::vector<double> domain_tokens;  // [domains] rows by their request's domain
 
   void clear() {
@@ -23,6 +24,7 @@ struct RankBatch {
     decodes = 0;
     decode_tokens = 0;
     decode_context = 0;
+    swapped_tokens = 0;
   }
   [[nodiscard]] int prefill_tokens() const {
     int sum = 0;

@@ -187,6 +187,7 @@ void Instance::start_step() {
   std::ranges::fill(share_, 0.0);
   for (const AttentionRank& rank : ranks_) {
     for (std::size_t k = 0; k < share_.size(); ++k) share_[k] += rank.batch().domain_tokens[k];
+    swapped_tokens_ += rank.batch().swapped_tokens;
   }
   const StepReport report = model_->evaluate(ranks_, share_, ledger_, begin);
   machine_.after(report.total(), [this, begin, report, halts = halts_] {

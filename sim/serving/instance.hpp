@@ -66,6 +66,8 @@ class Instance {
   [[nodiscard]] Seconds busy() const { return busy_; }
   [[nodiscard]] Seconds network() const { return network_; }
   [[nodiscard]] Seconds host() const { return host_; }
+  // Tokens whose KV went to host memory or came back, all ranks.
+  [[nodiscard]] std::int64_t swapped_tokens() const { return swapped_tokens_; }
   // Most KV blocks that one attention rank had in use.
   [[nodiscard]] std::int64_t peak_blocks() const { return peak_blocks_; }
   // Share of the KV blocks in use now, where a rank has `blocks`.
@@ -112,6 +114,7 @@ class Instance {
   Seconds network_{0};
   Seconds host_{0};
   std::int64_t peak_blocks_ = 0;
+  std::int64_t swapped_tokens_ = 0;
 };
 
 }  // namespace moesim

@@ -115,17 +115,25 @@ void LayerCosts::prepare_kinds() {
   }
 }
 
-Seconds LayerCosts::attention(const RankBatch& batch, std::size_t kind, double part) const {
+Seconds LayerCosts::attention_gemms(const RankBatch& batch, double part) const {
   const double tokens = part * batch.tokens();
   if (tokens == 0) return Seconds{0};
   Seconds total = sum_at(projections_, tokens) + costs_->norm(tokens, model_.hidden);
+  for (const PrefillChunk& chunk : batch.chunks) {
+    if (expand_) total += expand_->time(part * chunk.tokens + chunk.context);
+  }
+  return total;
+}
+
+Seconds LayerCosts::attention_core(const RankBatch& batch, std::size_t kind,
+                                   double part) const {
   const AttentionCurve& core = cores_[kind];
+  Seconds total{0};
   if (batch.decodes > 0) {
     total += core.decode(part * batch.decode_tokens, batch.decode_context / batch.decodes);
   }
   for (const PrefillChunk& chunk : batch.chunks) {
     total += core.prefill(part * chunk.tokens, chunk.context + (1 - part) / 2 * chunk.tokens);
-    if (expand_) total += expand_->time(part * chunk.tokens + chunk.context);
   }
   return total;
 }

@@ -26,7 +26,13 @@ class LayerCosts {
 
   // One layer: norms, projections, scores and values, for a part of the batch (1, or 1/2 for a
   // micro-batch).
-  [[nodiscard]] Seconds attention(const RankBatch& batch, std::size_t kind, double part) const;
+  [[nodiscard]] Seconds attention(const RankBatch& batch, std::size_t kind, double part) const {
+    return attention_gemms(batch, part) + attention_core(batch, kind, part);
+  }
+  // Its two halves: norms and projections; scores and values.
+  [[nodiscard]] Seconds attention_gemms(const RankBatch& batch, double part) const;
+  [[nodiscard]] Seconds attention_core(const RankBatch& batch, std::size_t kind,
+                                       double part) const;
   [[nodiscard]] Seconds dense_ffn(double tokens) const;
   [[nodiscard]] Seconds shared_experts(double tokens) const;
   [[nodiscard]] Seconds router(double tokens) const;

@@ -42,6 +42,7 @@ void MoeStep::draw(const StepMix& mix, Seconds now) {
   watch_.step(now, mix, counts_);
   const auto experts = static_cast<std::size_t>(router_.shape().experts);
   const std::int64_t expected = static_cast<std::int64_t>(mix.tokens) * router_.shape().top_k;
+  routed_ = static_cast<double>(expected);
   for (std::size_t first = 0; first < counts_.size(); first += experts) {
     std::int64_t routed = 0;
     for (std::size_t i = first; i < first + experts; ++i) {
@@ -83,6 +84,8 @@ MoeLayerTime MoeStep::layer(int layer, double part, std::span<const double> slow
     }
   }
   time.mean /= static_cast<double>(ranks);
+  // What is dropped is not sent either; padding is.
+  if (routed_ > 0) time.kept = time.mean_tokens / (part * routed_);
   // Rounding must not make the slowest faster than the mean.
   time.mean = std::min(time.mean, time.slowest);
   time.mean_tokens /= static_cast<double>(ranks);

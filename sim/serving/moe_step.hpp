@@ -23,6 +23,7 @@ struct MoeLayerTime {
   Seconds slowest{0};  // and of the slowest
   int slowest_rank = 0;
   int busiest_expert = 0;  // of the layer, the one with the most tokens
+  double kept = 1;         // assignments that are computed, over tokens x top_k
   double mean_tokens = 0;  // of the ranks, for the part
   double most_tokens = 0;
   Seconds dispatch{0};
@@ -88,6 +89,7 @@ class MoeStep {
   std::unique_ptr<Reach> reach_;
   int reach_epoch_ = -1;
   ExpertCounts counts_;               // [layers * experts]
+  double routed_ = 0;                 // tokens x top_k of the drawn step
   std::vector<double> layer_counts_;  // [experts] of the layer in hand
   LayerLoad load_;
   DispatchDemand demand_;

@@ -42,6 +42,8 @@ struct ServingOptions {
   std::string rank_balancing = "least_loaded";  // over attention ranks
   double memory_fraction = 0.9;                 // of GPU memory for weights and KV
   int kv_block = 64;                            // tokens per KV block
+  std::string preemption = "recompute";         // when KV runs out: recompute, swap
+  Bytes swap_space{16e9};                       // host memory per GPU for swapped KV
   double prefix_hit_ratio = 0;                  // of prompt tokens found in the cache
   double speculative_tokens = 0;                // accepted draft tokens per step, mean
   int queue_cap = 0;                            // waiting requests per instance; 0: no limit

@@ -7,6 +7,7 @@
 
 #include "sim/base/errors.hpp"
 #include "sim/placement/strategy.hpp"
+#include "sim/serving/host_link.hpp"
 
 namespace moesim {
 
@@ -14,8 +15,6 @@ namespace {
 
 // Balancedness over fewer steps is noise.
 constexpr int kShortestWindow = 100;
-// Of a GPU whose PCIe bandwidth is not told: PCIe 5.0 x16 as copies reach it.
-constexpr BytesPerSecond kHostBandwidth{50e9};
 
 }  // namespace
 
@@ -140,8 +139,7 @@ Seconds Rebalancer::host_time(const MigrationStage& stage) const {
   const Bytes most =
       expert_bytes(model_) * (static_cast<double>(*std::ranges::max_element(received)) /
                               static_cast<double>(parallel_.moe_tp));
-  const BytesPerSecond pcie = cluster_.group_of(first_).node.pcie_bandwidth;
-  return most / (pcie.value > 0 ? pcie : kHostBandwidth);
+  return most / host_bandwidth(cluster_, first_);
 }
 
 void Rebalancer::copy(const MigrationStage& stage) {

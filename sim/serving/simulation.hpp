@@ -111,6 +111,12 @@ class Simulation {
   [[nodiscard]] const MoeStep* moe(int i) const {
     return moe_.empty() ? nullptr : moe_[static_cast<std::size_t>(i)].get();
   }
+  // Of all instances; empty for a dense model.
+  [[nodiscard]] std::vector<const MoeStep*> experts() const {
+    std::vector<const MoeStep*> all;
+    for (const auto& one : moe_) all.push_back(one.get());
+    return all;
+  }
   // Null where the placement stays as it is.
   [[nodiscard]] const Rebalancer* rebalancer(int i) const {
     return rebalancers_.empty() ? nullptr : rebalancers_[static_cast<std::size_t>(i)].get();

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "sim/serving/expert_setup.hpp"
+#include "sim/serving/host_link.hpp"
 #include "sim/serving/simulation.hpp"
 
 namespace moesim {
@@ -129,22 +130,28 @@ std::unique_ptr<StepModel> Simulation::build_step_model(int id) {
   std::vector<GpuId> group;
   for (int g = 0; g < mine.parallel.gpus; ++g) group.emplace_back(first_gpu(id).value + g);
   std::vector<GpuId> rank(group.begin(), group.begin() + mine.parallel.tp);
-  return std::make_unique<StepModel>(
+  auto step = std::make_unique<StepModel>(
       deployment_.model, mine.parallel, mine.serving, *pool_costs_[site(id).pool],
       dense ? nullptr : moe_[i].get(), dense ? nullptr : networks_[i].get(),
       RankGroup(deployment_.cluster, std::move(rank)),
       RankGroup(deployment_.cluster, std::move(group)));
+  step->set_swap_time(mine.memory.kv_per_token /
+                      host_bandwidth(deployment_.cluster, first_gpu(id)));
+  return step;
 }
 
 std::vector<AttentionRank> Simulation::build_ranks(int id) const {
   const Pool& mine = pool(id);
   const ServingOptions& serving = mine.serving;
+  const Bytes block = static_cast<double>(serving.kv_block) * mine.memory.kv_per_token;
+  const double host_blocks = serving.preemption == "swap" ? serving.swap_space / block : 0.0;
   const RankLimits limits{.max_batch = serving.max_batch,
                           .max_tokens = serving.max_tokens_per_step,
                           .chunked_prefill = serving.chunked_prefill,
                           .prefill_only = mine.role == PoolRole::prefill,
                           .kv_block = serving.kv_block,
                           .kv_blocks = mine.memory.kv_blocks,
+                          .host_blocks = static_cast<std::int64_t>(host_blocks),
                           .speculative_tokens = serving.speculative_tokens,
                           .domains = static_cast<int>(domains_.size())};
   std::vector<AttentionRank> ranks;

@@ -174,7 +174,7 @@ MoeLayerTime StepModel::moe_layer(int layer, LinkLedger& ledger, Seconds now, Li
     const auto shards = static_cast<std::size_t>(parallel_.moe_tp);
     demand.tokens.assign(gpu_tokens_.size() / shards, 0.0);
     for (std::size_t g = 0; g < gpu_tokens_.size(); ++g) {
-      demand.tokens[g / shards] += gpu_tokens_[g];
+      demand.tokens[g / shards] += time.kept * gpu_tokens_[g];
     }
     const ExchangeTime exchange = network_->exchange(demand, prefill_, ledger, now, 1 / part_);
     const Bytes rows{time.most_tokens * model_.hidden};
@@ -283,10 +283,12 @@ StepReport StepModel::evaluate(std::span<const AttentionRank> ranks,
   int sequences = 0;  // every rank has a scheduler of its own: the busiest counts
   int requests = 0;
   double prompt_tokens = 0;  // of the rank with most
+  int swapped = 0;           // likewise
   for (const AttentionRank& rank : ranks) {
     prompt_tokens = std::max<double>(prompt_tokens, rank.batch().prefill_tokens());
     sampled = std::max(sampled, static_cast<double>(rank.batch().sampled()));
     sequences = std::max(sequences, rank.batch().sampled());
+    swapped = std::max(swapped, rank.batch().swapped_tokens);
     requests += rank.batch().decodes + static_cast<int>(rank.batch().chunks.size());
   }
   report.time[Cause::dense] = slowest([&](double tokens) {
@@ -298,6 +300,7 @@ StepReport StepModel::evaluate(std::span<const AttentionRank> ranks,
           : costs_.host_overhead(static_cast<double>(sequences), prompt_tokens) +
                 static_cast<double>(model_.layers) * costs_.layer_overhead();
   report.time[Cause::host] = host.value;
+  report.time[Cause::kv_transfer] = swapped * swap_per_token_.value;
   report.prefill = prefill_;
   phases_.begin(report.time);
   if (moe_ != nullptr) {

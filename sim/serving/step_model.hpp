@@ -57,6 +57,9 @@ class StepModel {
   // Of the steps that have ended.
   [[nodiscard]] const PhaseTotals& phases() const { return phases_; }
 
+  // What a token's KV takes on its way to host memory or back; a step waits for the rank that
+  // swaps most.
+  void set_swap_time(Seconds per_token) { swap_per_token_ = per_token; }
   // [gpus of the instance] a straggler's factor on its compute time; empty: all healthy.
   void set_slowdown(const std::vector<double>& slowdown);
   // [gpus of the instance] seconds of compute since the start; routed experts are MoeStep's.
@@ -98,6 +101,7 @@ class StepModel {
   RankGroup shards_;  // the GPUs of one expert rank, which share its matrices
   GroupCollectives collectives_;
   PhaseTotals phases_;
+  Seconds swap_per_token_{0};
   std::vector<double> expert_slowdown_;  // [ep] or empty
   std::vector<double> rank_slowdown_;    // [dp]
   std::vector<double> attention_busy_;   // [gpus]

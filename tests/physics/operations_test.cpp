@@ -286,6 +286,56 @@ TEST_CASE("a capacity drops what overflows, and a larger one drops less") {
   CHECK(rerouted->result("test").balance.dropped_token_rate == 0);
 }
 
+TEST_CASE("what a capacity drops is neither computed nor sent: bytes shrink by its share") {
+  // One message per assignment, top-1: bytes = kept assignments x row, less those to oneself.
+  const std::vector<std::string> base{"model.top_k=1", "router.skew=1.0", "cluster.nodes=2",
+                                      "model.experts=16", "serving.transport=low_latency"};
+  auto limited = base;
+  limited.insert(limited.end(), {"router.capacity_factor=1", "router.overflow=drop"});
+  struct Work {
+    double kept, sent;
+  };
+  const auto work = [](const Walk& walk) {
+    Work w{0, 0};
+    for (const double t : walk.simulation().moe(0)->totals().rank_tokens) w.kept += t;
+    for (int g = 0; g < walk.cluster().gpus(); ++g) {
+      w.sent += walk.simulation().ledger().bytes(walk.cluster().place(GpuId{g}).up).value;
+    }
+    return w;
+  };
+  const auto some = run_small(limited);
+  const OverflowTotals& overflow = some->simulation().moe(0)->totals().overflow;
+  const double kept = 1 - static_cast<double>(overflow.dropped) / overflow.routed;
+  REQUIRE(kept < 0.9);
+  const Work all = work(*run_small(base));
+  const Work less = work(*some);
+  CHECK(less.kept / all.kept == Approx(kept).epsilon(1e-9));
+  CHECK(less.sent / all.sent == Approx(kept).epsilon(0.02));
+}
+
+// Preemption.
+
+TEST_CASE("preempted requests finish, computed again or swapped, and the causes add up") {
+  // KV for few requests of a rank, and a host that has room for all, for some, for none.
+  for (const char* preemption : {"swap", "recompute"}) {
+    for (const char* space : {"1 TB", "30 MB"}) {
+      const auto walk =
+          run_small({"serving.tp=8", "serving.memory_fraction=0.096",
+                     "traffic.arrivals.rate=2000", "traffic.output_tokens.mean=128",
+                     "serving.kv_block=16", std::string("serving.preemption=") + preemption,
+                     std::string("serving.swap_space=") + space});
+      INFO(preemption << ", " << space);
+      const Result result = walk->result("test");
+      CHECK(result.summary.requests.finished == 200);
+      CHECK(result.summary.requests.preemptions > 0);
+      CHECK(walk->simulation().recorder().window_output_tokens() == 200 * 128);
+      CHECK((walk->simulation().instance(0).swapped_tokens() > 0) ==
+            (std::string(preemption) == "swap"));
+      check_causes(*walk);
+    }
+  }
+}
+
 // Shapes of steps and queues.
 
 TEST_CASE("padding decodes to a captured graph never makes a step shorter") {

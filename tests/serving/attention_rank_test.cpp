@@ -25,6 +25,7 @@ struct Totals {
   int preempted = 0;
   std::int64_t output_tokens = 0;
   std::int64_t prompt_tokens = 0;
+  std::int64_t swapped_tokens = 0;
 };
 
 // Runs steps of one second each until nothing is left.
@@ -36,6 +37,7 @@ Totals run(AttentionRank& rank, std::string_view policy, int limit = 100000) {
     events.clear();
     plan({&rank, 1}, events);
     totals.prompt_tokens += rank.batch().prefill_tokens();
+    totals.swapped_tokens += rank.batch().swapped_tokens;
     rank.complete(Seconds{static_cast<double>(++totals.steps)}, events);
     totals.first_tokens += static_cast<int>(events.first_token.size());
     totals.finished += static_cast<int>(events.finished.size());
@@ -88,6 +90,41 @@ TEST_CASE("tokens are conserved under every batching policy, preemption included
       CHECK(t.prompt_tokens >= prompt);
       CHECK((t.preempted > 0) == (t.prompt_tokens > prompt));
       CHECK(rank.used_blocks() == 0);
+    }
+  }
+}
+
+TEST_CASE(
+    "swapped requests finish without computing a prompt twice; what goes out comes back") {
+  for (const auto& entry : batching_policies()) {
+    for (const std::int64_t host : {0, 10, 1000}) {
+      INFO(entry.name << ", " << host << " host blocks");
+      AttentionRank rank({.max_batch = 16,
+                          .max_tokens = 256,
+                          .kv_block = 16,
+                          .kv_blocks = 20,
+                          .host_blocks = host},
+                         Stream(1, "rank"));
+      Stream s(3, "lengths");
+      std::int64_t output = 0;
+      std::int64_t prompt = 0;
+      for (int i = 0; i < 200; ++i) {
+        const int in = 1 + static_cast<int>(s.below(150));
+        const int out = 1 + static_cast<int>(s.below(100));
+        rank.enqueue(request(i, in, out));
+        prompt += in;
+        output += out;
+      }
+      const Totals t = run(rank, entry.name);
+      CHECK(t.finished == 200);
+      CHECK(t.output_tokens == output);
+      CHECK(t.preempted > 0);
+      CHECK((t.swapped_tokens > 0) == (host > 0));
+      if (host == 1000) CHECK(t.prompt_tokens == prompt);
+      if (host == 0) CHECK(t.prompt_tokens > prompt);
+      CHECK(rank.used_blocks() == 0);
+      CHECK(rank.swapped_blocks() == 0);
+      CHECK(rank.outstanding_tokens() == 0);
     }
   }
 }

@@ -86,17 +86,17 @@ Ran run_into(const fs::path& folder, const Scenario& scenario, const TraceWindow
   Result result = walk.result(MOESIM_VERSION);
   std::string beside;
   if (!dense.empty() && !result.partial) beside = run_dense(dense, scenario, result);
-  const Simulation& simulation = walk.simulation();
-  write_results(folder, result, simulation.recorder(), &simulation.blame(),
-                &simulation.timeline());
+  write_results(folder, result, walk.recorder(), walk.blame(), &walk.timeline());
   const ReportSeries series = walk.series();
   write_report(folder, result, series, resolved_toml(scenario));
-  walk.trace()->write(folder / "trace.pftrace");
-  if (const auto left_out = walk.trace()->steps_left_out(); left_out > 0) {
-    say(
-        fmt::format("trace.pftrace is full: {} later steps of its window are not in it; "
-                    "--trace-window chooses others\n",
-                    left_out));
+  if (const StepTrace* trace = walk.trace()) {
+    trace->write(folder / "trace.pftrace");
+    if (const auto left_out = trace->steps_left_out(); left_out > 0) {
+      say(
+          fmt::format("trace.pftrace is full: {} later steps of its window are not in it; "
+                      "--trace-window chooses others\n",
+                      left_out));
+    }
   }
   return {std::move(result), key_sparklines(series), std::move(beside)};
 }
@@ -157,6 +157,10 @@ Result run_replications(const fs::path& folder, const Scenario& scenario,
 int run(const RunArguments& arguments) {
   const Scenario scenario = load_scenario(arguments.scenario);
   const fs::path folder = result_folder(arguments, scenario);
+  if (scenario.serving.mode == ServingMode::training && !arguments.dense.empty()) {
+    throw InputError("--dense compares what serves, but the scenario trains",
+                     "the dense model as model.preset, in a run of its own");
+  }
   const TraceWindow window = arguments.trace_window.empty()
                                  ? TraceWindow{}
                                  : parse_trace_window(arguments.trace_window);

@@ -52,6 +52,16 @@ class Archive {
     for (T& element : list) one(element);
   }
 
+  template <class T>
+  void one(std::optional<T>& value) {
+    bool there = value.has_value();
+    raw(&there, sizeof there);
+    if (reading_) value.reset();
+    if (!there) return;
+    if (!value) value.emplace();
+    one(*value);
+  }
+
   std::size_t size(std::size_t n) {
     raw(&n, sizeof n);
     MOESIM_LAW(!reading_ || n <= bytes_.size() - at_, "an archive holds what it says it holds");

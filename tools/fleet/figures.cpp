@@ -42,6 +42,12 @@ constexpr Figure kFigures[] = {
      [](R r) { return r.balance.balancedness; }},
     {"gpu_utilization", "GPU utilization", "ratio", "%", 100, Better::higher,
      [](R r) { return r.utilization.gpu; }},
+    {"step_time_p50", "Step", "s", "ms", 1e3, Better::lower,
+     latency<MetricId::step_time, kP50>},
+    {"total_tokens_per_s", "All tokens", "tokens/s", "tok/s", 1, Better::higher,
+     [](R r) { return r.summary.throughput.total_tokens.value; }},
+    {"achieved_flops", "Flops of peak", "ratio", "%", 100, Better::higher,
+     [](R r) { return r.utilization.achieved_flops; }},
     {"usd_per_million_tokens", "Price", "USD", "$/Mtok", 1, Better::lower,
      [](R r) { return r.cost.per_million_tokens.value; }},
 };

@@ -27,10 +27,17 @@ void parts(Archive& a, BlameReport& b) {
   a(b.metric, b.slowest_share, b.requests, b.latency, b.seconds, b.gpus, b.layers, b.experts,
     b.links);
 }
+void parts(Archive& a, NamedSeconds& n) { a(n.name, n.seconds); }
+void parts(Archive& a, TrainingResult& t) {
+  a(t.step_time, t.phases, t.passes, t.tokens_per_step, t.tokens, t.tokens_per_gpu,
+    t.model_flops_per_token, t.mfu, t.dropped_share, t.bubble_share, t.bubble_ideal,
+    t.micro_batches, t.stages, t.dp, t.tp, t.ep, t.replicas, t.fullest_stage, t.weights,
+    t.gradients, t.optimizer, t.activations);
+}
 void parts(Archive& a, Result& r) {
   a(r.version, r.scenario, r.seed, r.replications, r.partial, r.model, r.cluster, r.gpu_count,
     r.steps, r.provenance, r.summary, r.utilization, r.balance, r.memory, r.cost, r.gpus,
-    r.links, r.experts, r.layers, r.blame, r.phases, r.notes);
+    r.links, r.experts, r.layers, r.blame, r.phases, r.notes, r.training);
 }
 
 std::string to_bytes(Result result) {

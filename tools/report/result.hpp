@@ -11,6 +11,7 @@
 #include "sim/base/units.hpp"
 #include "sim/metrics/blame_report.hpp"
 #include "sim/metrics/summary.hpp"
+#include "tools/report/training_result.hpp"
 
 namespace moesim {
 
@@ -166,6 +167,7 @@ struct Result {
   BalanceResult balance;
   MemoryResult memory;
   CostResult cost;
+  std::optional<TrainingResult> training;  // of a training run, which has no requests
   std::vector<GpuResult> gpus;
   std::vector<LinkResult> links;
   std::vector<ExpertResult> experts;           // experts.csv only

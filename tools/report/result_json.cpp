@@ -181,46 +181,79 @@ Json balance_json(const BalanceResult& b) {
           {"router_mass_lost", b.router_mass_lost}};
 }
 
+Json to_json(const std::vector<NamedSeconds>& parts) {
+  Json j = Json::object();
+  for (const NamedSeconds& part : parts) j[part.name] = part.seconds.value;
+  return j;
+}
+
+Json training_json(const TrainingResult& t) {
+  return {{"step_time_s", t.step_time.value},
+          {"phases_s", to_json(t.phases)},
+          {"passes_s", to_json(t.passes)},
+          {"tokens_per_step", t.tokens_per_step},
+          {"tokens_per_s", t.tokens.value},
+          {"tokens_per_s_per_gpu", t.tokens_per_gpu.value},
+          {"model_flops_per_token", t.model_flops_per_token.value},
+          {"mfu", t.mfu},
+          {"dropped_share", t.dropped_share},
+          {"bubble_share", t.bubble_share},
+          {"bubble_ideal", t.bubble_ideal},
+          {"micro_batches", t.micro_batches},
+          {"stages", t.stages},
+          {"dp", t.dp},
+          {"tp", t.tp},
+          {"ep", t.ep},
+          {"replicas", t.replicas},
+          {"memory",
+           {{"stage", t.fullest_stage},
+            {"weights_bytes", t.weights.value},
+            {"gradients_bytes", t.gradients.value},
+            {"optimizer_bytes", t.optimizer.value},
+            {"activations_bytes", t.activations.value}}}};
+}
+
 }  // namespace
 
 std::string to_json(const Result& r) {
   const char* method = r.replications > 1 ? "replications" : "batch_means";
-  const Json json{{"schema_version", kResultSchemaVersion},
-                  {"version", r.version},
-                  {"scenario", r.scenario},
-                  {"seed", r.seed},
-                  {"replications", r.replications},
-                  {"partial", r.partial},
-                  {"model", r.model},
-                  {"cluster", r.cluster},
-                  {"gpu_count", r.gpu_count},
-                  {"steps", r.steps},
-                  {"provenance", provenance_json(r)},
-                  {"requests", to_json(r.summary.requests)},
-                  {"metrics", to_json(r.summary.metrics, method)},
-                  {"throughput", to_json(r.summary.throughput, r.gpu_count)},
-                  {"utilization", shares_json(r.utilization)},
-                  {"balance", balance_json(r.balance)},
-                  {"memory",
-                   {{"gpu_bytes", r.memory.gpu.value},
-                    {"weights_bytes", r.memory.weights.value},
-                    {"kv_cache_bytes", r.memory.kv_cache.value},
-                    {"kv_peak_bytes", r.memory.kv_peak.value},
-                    {"buffers_bytes", r.memory.buffers.value}}},
-                  {"cost",
-                   {{"gpu_hours", r.cost.gpu_hours},
-                    {"usd", r.cost.total.value},
-                    {"usd_per_million_output_tokens", r.cost.per_million_output_tokens.value},
-                    {"usd_per_million_tokens", r.cost.per_million_tokens.value},
-                    {"joules", r.cost.energy.value},
-                    {"joules_per_output_token", r.cost.energy_per_token.value}}},
-                  {"slo", slo_json(r.summary)},
-                  {"gpus", gpus_json(r)},
-                  {"links", links_json(r)},
-                  {"tenants", tenants_json(r.summary, method)},
-                  {"blame", to_json(r, r.blame)},
-                  {"phases", to_json(r, r.phases)},
-                  {"notes", r.notes}};
+  Json json{{"schema_version", kResultSchemaVersion},
+            {"version", r.version},
+            {"scenario", r.scenario},
+            {"seed", r.seed},
+            {"replications", r.replications},
+            {"partial", r.partial},
+            {"model", r.model},
+            {"cluster", r.cluster},
+            {"gpu_count", r.gpu_count},
+            {"steps", r.steps},
+            {"provenance", provenance_json(r)},
+            {"requests", to_json(r.summary.requests)},
+            {"metrics", to_json(r.summary.metrics, method)},
+            {"throughput", to_json(r.summary.throughput, r.gpu_count)},
+            {"utilization", shares_json(r.utilization)},
+            {"balance", balance_json(r.balance)},
+            {"memory",
+             {{"gpu_bytes", r.memory.gpu.value},
+              {"weights_bytes", r.memory.weights.value},
+              {"kv_cache_bytes", r.memory.kv_cache.value},
+              {"kv_peak_bytes", r.memory.kv_peak.value},
+              {"buffers_bytes", r.memory.buffers.value}}},
+            {"cost",
+             {{"gpu_hours", r.cost.gpu_hours},
+              {"usd", r.cost.total.value},
+              {"usd_per_million_output_tokens", r.cost.per_million_output_tokens.value},
+              {"usd_per_million_tokens", r.cost.per_million_tokens.value},
+              {"joules", r.cost.energy.value},
+              {"joules_per_output_token", r.cost.energy_per_token.value}}},
+            {"slo", slo_json(r.summary)},
+            {"gpus", gpus_json(r)},
+            {"links", links_json(r)},
+            {"tenants", tenants_json(r.summary, method)},
+            {"blame", to_json(r, r.blame)},
+            {"phases", to_json(r, r.phases)},
+            {"notes", r.notes}};
+  if (r.training) json["training"] = training_json(*r.training);
   // A name that is not UTF-8 is shown with replacement characters instead of ending the run.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

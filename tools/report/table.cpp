@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "sim/base/units_text.hpp"
+#include "tools/report/training_text.hpp"
 
 namespace moesim {
 
@@ -212,8 +213,12 @@ std::string render_table(const Result& result, Color color) {
   if (result.partial) text += paint("interrupted: what had finished", Ink::bad, color) + "\n";
   text += "\n" + align(metric_rows(summary.metrics, result.replications)) +
           tenant_rows(summary) + "\n";
-  text += line("Requests", request_line(summary.requests));
-  text += line("Throughput", throughput_line(result));
+  if (result.training) {
+    text += training_lines(*result.training);
+  } else {
+    text += line("Requests", request_line(summary.requests));
+    text += line("Throughput", throughput_line(result));
+  }
   text += line("Utilization", utilization_line(result.utilization));
   text += line("Balance", balance_line(result.balance));
   if (const std::string busiest = busiest_line(result); !busiest.empty()) {

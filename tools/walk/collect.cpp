@@ -3,47 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "sim/base/units_text.hpp"
-#include "sim/placement/bounds.hpp"
-#include "sim/router/load_metrics.hpp"
+#include "tools/walk/collect_parts.hpp"
 
 namespace moesim {
 
 namespace {
-
-// Tokens per (layer, expert) over all instances.
-std::vector<double> expert_tokens(const Simulation& simulation) {
-  std::vector<double> sum;
-  for (int i = 0; i < simulation.instances(); ++i) {
-    const auto& tokens = simulation.moe(i)->totals().tokens;
-    sum.resize(tokens.size());
-    for (std::size_t k = 0; k < tokens.size(); ++k) sum[k] += static_cast<double>(tokens[k]);
-  }
-  return sum;
-}
-
-struct LayerSums {
-  double mean_tokens = 0;
-  double most_tokens = 0;
-  double dispatch = 0;
-  double expert = 0;
-  double combine = 0;
-};
-
-LayerSums layer_sums(const Simulation& simulation, std::size_t layer) {
-  LayerSums sums;
-  for (int i = 0; i < simulation.instances(); ++i) {
-    const ExpertTotals& totals = simulation.moe(i)->totals();
-    sums.mean_tokens += totals.layer_mean_tokens[layer];
-    sums.most_tokens += totals.layer_most_tokens[layer];
-    sums.dispatch += totals.layer_dispatch_s[layer];
-    sums.expert += totals.layer_expert_s[layer];
-    sums.combine += totals.layer_combine_s[layer];
-  }
-  return sums;
-}
 
 std::int64_t all_steps(const Simulation& simulation) {
   std::int64_t steps = 0;
@@ -51,96 +17,20 @@ std::int64_t all_steps(const Simulation& simulation) {
   return steps;
 }
 
-void collect_layers(const Simulation& simulation, Result& result) {
-  if (simulation.moe(0) == nullptr) return;
-  const std::vector<double> tokens = expert_tokens(simulation);
-  const std::size_t layers = simulation.moe(0)->totals().layer_mean_tokens.size();
-  const std::size_t experts = tokens.size() / layers;
-  const double steps = static_cast<double>(std::max<std::int64_t>(1, result.steps));
-  const Placement& placement = simulation.moe(0)->placement();
-  double entropy = 0;
-  double dead = 0;
-  double bound = 0;
-  for (std::size_t l = 0; l < layers; ++l) {
-    const std::span<const double> of_layer(tokens.data() + l * experts, experts);
-    const LoadMetrics load = measure_load(of_layer);
-    const LayerSums sums = layer_sums(simulation, l);
-    LayerResult layer;
-    layer.layer = static_cast<int>(l);
-    if (sums.most_tokens > 0) layer.balancedness = sums.mean_tokens / sums.most_tokens;
-    layer.entropy = load.entropy;
-    layer.dead_experts = load.dead;
-    layer.hottest_load = load.max_over_mean;
-    layer.dispatch = Seconds{sums.dispatch / steps};
-    layer.expert = Seconds{sums.expert / steps};
-    layer.combine = Seconds{sums.combine / steps};
-    result.layers.push_back(layer);
-    result.balance.worst_balancedness =
-        std::min(result.balance.worst_balancedness, layer.balancedness);
-    result.balance.balancedness += layer.balancedness;
-    entropy += load.entropy;
-    dead += load.dead;
-    const double mean = load.tokens / placement.gpus;
-    if (mean > 0) {
-      bound +=
-          load_bound(of_layer, placement.layer_slots(static_cast<int>(l)), placement.gpus) /
-          mean;
-    }
-    for (std::size_t e = 0; e < experts; ++e) {
-      ExpertResult expert;
-      expert.layer = static_cast<int>(l);
-      expert.expert = static_cast<int>(e);
-      const auto slots = placement.replicas(expert.layer, expert.expert);
-      expert.replicas = static_cast<int>(slots.size());
-      for (const int slot : slots) {
-        const int rank = placement.slot_gpus(expert.layer)[static_cast<std::size_t>(slot)];
-        expert.gpus += fmt::format("{}{}", expert.gpus.empty() ? "" : " ",
-                                   rank * simulation.pool(0).parallel.moe_tp);
-      }
-      expert.tokens = of_layer[e];
-      expert.load =
-          load.tokens > 0 ? of_layer[e] * static_cast<double>(experts) / load.tokens : 0;
-      result.experts.push_back(expert);
-    }
-  }
-  const double n = static_cast<double>(layers);
-  result.balance.balancedness = (result.balance.balancedness - 1) / n;
-  result.balance.router_entropy = entropy / n;
-  result.balance.dead_experts = dead / n / static_cast<double>(experts);
-  result.balance.lower_bound = bound / n;
-  if (result.balance.balancedness > 0 && bound > 0) {
-    result.balance.gap = 1 / (result.balance.balancedness * result.balance.lower_bound) - 1;
-  }
-}
-
-// Of a token's k assignments in a layer one or more are lost with 1 - (1 - d)^k, d being the
-// share of assignments that are.
-void collect_overflow(const Scenario& scenario, const Simulation& simulation, Result& result) {
-  OverflowTotals all;
-  for (int i = 0; simulation.moe(0) != nullptr && i < simulation.instances(); ++i) {
-    const OverflowTotals& some = simulation.moe(i)->totals().overflow;
-    all.routed += some.routed;
-    all.overflowed += some.overflowed;
-    all.dropped += some.dropped;
-  }
-  if (all.routed == 0 || all.overflowed == 0) return;
-  const auto share = [&](long part) {
-    return static_cast<double>(part) / static_cast<double>(all.routed);
-  };
-  result.balance.overflow_rate = share(all.overflowed);
-  result.balance.router_mass_lost += share(all.dropped);
-  result.balance.dropped_token_rate =
-      1 - std::pow(1 - share(all.dropped), scenario.model.top_k);
-  result.notes.push_back(fmt::format(
-      "{:.2g} % of the assignments were beyond their expert's capacity; {:.2g} % of "
-      "the tokens lost an expert in a layer",
-      100 * result.balance.overflow_rate, 100 * result.balance.dropped_token_rate));
-}
-
 void collect_operations(const Simulation& simulation, Result& result) {
   if (simulation.retries() > 0) {
     result.notes.push_back(
         fmt::format("{} requests lost their GPU and began anew", simulation.retries()));
+  }
+  Bytes swapped{0};
+  for (int i = 0; i < simulation.instances(); ++i) {
+    swapped += static_cast<double>(simulation.instance(i).swapped_tokens()) *
+               simulation.pool(i).memory.kv_per_token *
+               static_cast<double>(simulation.pool(i).parallel.tp);
+  }
+  if (swapped.value > 0) {
+    result.notes.push_back(
+        fmt::format("{} of KV went to host memory or came back", to_display(swapped)));
   }
   RebalanceTotals moved;
   for (int i = 0; simulation.rebalancer(0) != nullptr && i < simulation.instances(); ++i) {
@@ -193,29 +83,12 @@ void collect_gpus(const Cluster& cluster, const Simulation& simulation, Result& 
   }
 }
 
-void collect_links(const Cluster& cluster, const Simulation& simulation, Result& result) {
-  const double duration = std::max(1e-12, simulation.duration().value);
-  Seconds exchanging{0};
+Seconds exchanging(const Simulation& simulation) {
+  Seconds most{0};
   for (int i = 0; i < simulation.instances(); ++i) {
-    exchanging = std::max(exchanging, simulation.instance(i).network());
+    most = std::max(most, simulation.instance(i).network());
   }
-  int nics = 0;
-  for (int l = 0; l < cluster.links(); ++l) {
-    const Link& link = cluster.link(LinkId{l});
-    LinkResult r;
-    r.name = link.name;
-    r.kind = to_text(link.kind);
-    r.bandwidth = link.bandwidth;
-    r.bytes = simulation.ledger().bytes(LinkId{l});
-    r.utilization = r.bytes / link.bandwidth / Seconds{duration};
-    if (exchanging.value > 0) r.busbw = r.bytes / exchanging;
-    if (link.kind == LinkKind::nic) {
-      result.utilization.links += r.utilization;
-      ++nics;
-    }
-    result.links.push_back(r);
-  }
-  if (nics > 0) result.utilization.links /= nics;
+  return most;
 }
 
 void collect_memory(const Simulation& simulation, Result& result) {
@@ -233,97 +106,27 @@ void collect_memory(const Simulation& simulation, Result& result) {
   result.memory.kv_peak = plan.kv_cache * share;
 }
 
-// Power between idle and full by utilization; the price is the nodes' for the whole run.
-void collect_cost(const Cluster& cluster, const Simulation& simulation, Result& result) {
-  const Seconds duration = simulation.duration();
-  Watts power{0};
-  for (int g = 0; g < cluster.gpus(); ++g) {
-    const GpuSpec& gpu = cluster.gpu(GpuId{g});
-    const double use = std::min(1.0, result.gpus[static_cast<std::size_t>(g)].utilization);
-    power += gpu.idle_power + use * (gpu.power - gpu.idle_power);
-  }
-  DollarsPerSecond price{0};
-  for (const NodeGroupOptions& group : cluster.groups()) {
-    price += static_cast<double>(group.nodes) * group.node.price;
-  }
-  CostResult& cost = result.cost;
-  cost.gpu_hours = duration.value / 3600 * cluster.gpus();
-  cost.total = price * duration;
-  cost.energy = power * duration;
-  const Throughput& rate = result.summary.throughput;
-  const auto per_million = [&](TokensPerSecond tokens) {
-    return tokens.value > 0 ? Dollars{price.value / tokens.value * 1e6} : Dollars{0};
-  };
-  cost.per_million_output_tokens = per_million(rate.output_tokens);
-  cost.per_million_tokens = per_million(rate.total_tokens);
-  if (rate.output_tokens.value > 0) {
-    cost.energy_per_token = Joules{power.value / rate.output_tokens.value};
-  }
-}
-
-void collect_provenance(const Scenario& scenario, const Simulation& simulation,
-                        Result& result) {
-  const std::string& profile = scenario.calibration.profile;
-  const CurveOrigin& dense = simulation.costs().origin();
-  if (const MoeStep* moe = simulation.moe(0)) {
-    const CurveOrigin& experts = moe->curve_origin();
-    result.provenance.push_back({"expert kernels", experts.provenance,
-                                 fmt::format("profile {}: {}", profile, experts.note),
-                                 experts.error});
-  }
-  result.provenance.push_back(
-      {"attention and dense kernels", dense.provenance, "profile " + profile, dense.error});
-  result.provenance.push_back(
-      {"prices and power", Provenance::assumed, "the cluster's preset and scenario", 0});
-}
-
 }  // namespace
-
-Flops flops_per_token(const ModelShape& model) {
-  const double tables = (model.tied_embeddings ? 1.0 : 2.0) * model.vocab * model.hidden;
-  return Flops{2 * (active_params(model) - tables)};
-}
-
-FlopsPerSecond peak_flops(const GpuSpec& gpu, Dtype weights) {
-  switch (weights) {
-    case Dtype::fp8:
-    case Dtype::fp8_block:
-    case Dtype::w4a8:
-      return gpu.fp8_flops.value > 0 ? gpu.fp8_flops : gpu.bf16_flops;
-    case Dtype::int8:
-      return gpu.int8_flops.value > 0 ? gpu.int8_flops : gpu.bf16_flops;
-    case Dtype::fp4:
-      return gpu.fp4_flops.value > 0 ? gpu.fp4_flops : gpu.bf16_flops;
-    default:
-      return gpu.bf16_flops;
-  }
-}
 
 Result collect_result(const Scenario& scenario, const Cluster& cluster, const CostModel&,
                       const Simulation& simulation) {
   Result result;
-  result.scenario = scenario.name;
-  result.seed = scenario.seed;
-  result.model = scenario.model.name;
-  result.cluster = fmt::format("{} nodes, {} x {}, {}", cluster.nodes(), cluster.gpus(),
-                               cluster.gpu(GpuId{0}).name, scenario.cluster.fabric);
-  result.gpu_count = cluster.gpus();
+  collect_header(scenario, cluster, result);
   result.steps = all_steps(simulation);
   result.summary = summarize(simulation.recorder(), scenario.slo);
-  collect_layers(simulation, result);
-  collect_overflow(scenario, simulation, result);
+  const std::vector<const MoeStep*> groups = simulation.experts();
+  collect_layers(groups, simulation.pool(0).parallel.moe_tp, result);
+  collect_overflow(groups, scenario.model.top_k, result);
   collect_operations(simulation, result);
-  collect_router(scenario, simulation, result);
+  collect_router(scenario, groups, simulation.domains(), simulation.duration(), result);
   collect_gpus(cluster, simulation, result);
-  collect_links(cluster, simulation, result);
+  collect_links(cluster, simulation.ledger(), simulation.duration(), exchanging(simulation),
+                result);
   collect_memory(simulation, result);
-  collect_cost(cluster, simulation, result);
-  collect_provenance(scenario, simulation, result);
+  collect_cost(cluster, simulation.duration(), result);
+  collect_provenance(scenario, simulation.costs(), groups, result);
   const double tokens = result.summary.throughput.total_tokens.value;
-  double peak = 0;
-  for (int g = 0; g < cluster.gpus(); ++g) {
-    peak += peak_flops(cluster.gpu(GpuId{g}), scenario.model.weights).value;
-  }
+  const double peak = peak_flops(cluster, scenario.model.weights).value;
   if (peak > 0) {
     result.utilization.achieved_flops = flops_per_token(scenario.model).value * tokens / peak;
   }

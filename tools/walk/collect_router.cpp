@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "sim/router/load_metrics.hpp"
-#include "tools/walk/collect.hpp"
+#include "tools/walk/collect_parts.hpp"
 #include "tools/walk/router_alerts.hpp"
 
 namespace moesim {
@@ -16,23 +16,21 @@ std::size_t hottest(std::span<const double> load) {
   return static_cast<std::size_t>(std::max_element(load.begin(), load.end()) - load.begin());
 }
 
-// The windows of all instances together, as wide as the widest.
-std::vector<LoadWindow> all_windows(const Simulation& simulation, Seconds& width) {
-  for (int i = 0; i < simulation.instances(); ++i) {
-    width = std::max(width, simulation.moe(i)->watch().width());
-  }
+// The windows of all groups together, as wide as the widest.
+std::vector<LoadWindow> all_windows(ExpertGroups groups, Seconds& width) {
+  for (const MoeStep* moe : groups) width = std::max(width, moe->watch().width());
   std::vector<LoadWindow> sum;
-  for (int i = 0; i < simulation.instances(); ++i) {
-    const auto windows = simulation.moe(i)->watch().windows(width);
+  for (const MoeStep* moe : groups) {
+    const auto windows = moe->watch().windows(width);
     sum.resize(std::max(sum.size(), windows.size()));
     for (std::size_t w = 0; w < windows.size(); ++w) sum[w].add(windows[w]);
   }
   return sum;
 }
 
-void collect_windows(const Simulation& simulation, Result& result) {
+void collect_windows(ExpertGroups groups, Seconds duration, Result& result) {
   Seconds width{0};
-  const std::vector<LoadWindow> windows = all_windows(simulation, width);
+  const std::vector<LoadWindow> windows = all_windows(groups, width);
   const auto layers = result.layers.size();
   for (std::size_t w = 0; w < windows.size(); ++w) {
     if (windows[w].steps == 0) continue;
@@ -43,7 +41,7 @@ void collect_windows(const Simulation& simulation, Result& result) {
       const LoadMetrics m = measure_load(row);
       result.load_windows.push_back(
           {.begin = static_cast<double>(w) * width,
-           .end = std::min(simulation.duration(), static_cast<double>(w + 1) * width),
+           .end = std::min(duration, static_cast<double>(w + 1) * width),
            .steps = windows[w].steps,
            .layer = static_cast<int>(l),
            .tokens = m.tokens,
@@ -75,21 +73,21 @@ double total_variation(std::span<const double> all, std::span<const double> part
 }
 
 // `all` is what the whole mix sent to each (layer, expert).
-void collect_domains(const Simulation& simulation, const std::vector<double>& all,
-                     Result& result) {
+void collect_domains(ExpertGroups groups, const std::vector<std::string>& domains,
+                     const std::vector<double>& all, Result& result) {
   const auto layers = result.layers.size();
   const std::size_t experts = all.size() / layers;
-  for (std::size_t d = 0; d < simulation.domains().size(); ++d) {
+  for (std::size_t d = 0; d < domains.size(); ++d) {
     std::vector<double> load(all.size());
-    for (int i = 0; i < simulation.instances(); ++i) {
-      const auto more = simulation.moe(i)->watch().domain_load(static_cast<int>(d));
+    for (const MoeStep* moe : groups) {
+      const auto more = moe->watch().domain_load(static_cast<int>(d));
       for (std::size_t k = 0; k < load.size(); ++k) load[k] += more[k];
     }
     for (std::size_t l = 0; l < layers; ++l) {
       const auto row = std::span<const double>(load).subspan(l * experts, experts);
       const LoadMetrics m = measure_load(row);
       result.domain_loads.push_back(
-          {.domain = simulation.domains()[d],
+          {.domain = domains[d],
            .layer = static_cast<int>(l),
            .tokens = m.tokens,
            .hottest_load = m.max_over_mean,
@@ -111,17 +109,16 @@ void collect_expert_work(const ModelShape& model, Result& result) {
 }
 
 // [layers] the loss x tokens and the active experts of all steps.
-void collect_layer_loads(const Simulation& simulation, const std::vector<double>& all,
-                         Result& result) {
+void collect_layer_loads(ExpertGroups groups, const std::vector<double>& all, Result& result) {
   const auto layers = result.layers.size();
   const std::size_t experts = all.size() / layers;
-  const double k = simulation.moe(0)->router().shape().top_k;
+  const double k = groups.front()->router().shape().top_k;
   const double steps = static_cast<double>(std::max<std::int64_t>(1, result.steps));
   const double n = static_cast<double>(layers);
   std::vector<double> loss(layers);
   std::vector<double> active(layers);
-  for (int i = 0; i < simulation.instances(); ++i) {
-    const RouterWatch& watch = simulation.moe(i)->watch();
+  for (const MoeStep* moe : groups) {
+    const RouterWatch& watch = moe->watch();
     const auto more = watch.balance_loss();
     for (std::size_t l = 0; l < layers; ++l) {
       loss[l] += more[l];
@@ -139,7 +136,7 @@ void collect_layer_loads(const Simulation& simulation, const std::vector<double>
     layer.hot_experts = m.hot;
     layer.active_experts = active[l] / steps;
     if (m.tokens > 0) layer.balance_loss = loss[l] * k / m.tokens;
-    layer.router_mass_lost = simulation.moe(0)->router().displaced()[l];
+    layer.router_mass_lost = groups.front()->router().displaced()[l];
     balance.balance_loss += layer.balance_loss / n;
     balance.active_experts += layer.active_experts / n / static_cast<double>(experts);
     balance.router_mass_lost += layer.router_mass_lost / n;
@@ -148,14 +145,15 @@ void collect_layer_loads(const Simulation& simulation, const std::vector<double>
 
 }  // namespace
 
-void collect_router(const Scenario& scenario, const Simulation& simulation, Result& result) {
-  if (simulation.moe(0) == nullptr) return;
+void collect_router(const Scenario& scenario, ExpertGroups groups,
+                    const std::vector<std::string>& domains, Seconds duration, Result& result) {
+  if (groups.empty()) return;
   std::vector<double> all;
   for (const ExpertResult& expert : result.experts) all.push_back(expert.tokens);
-  collect_layer_loads(simulation, all, result);
+  collect_layer_loads(groups, all, result);
   collect_expert_work(scenario.model, result);
-  collect_windows(simulation, result);
-  collect_domains(simulation, all, result);
+  collect_windows(groups, duration, result);
+  collect_domains(groups, domains, all, result);
   add_router_alerts(scenario.router.alert, result);
 }
 

@@ -94,7 +94,7 @@ void add_layer(const MoeStep& moe, int layer, PlacementMap& map) {
   map.layers.push_back(layer);
 }
 
-void collect_placement(const Cluster& cluster, const Parallelism& parallel, const MoeStep& moe,
+void collect_placement(const Cluster& cluster, int gpus_per_rank, const MoeStep& moe,
                        ReportSeries& series) {
   const Placement& placement = moe.placement();
   PlacementMap& map = series.placement;
@@ -103,7 +103,7 @@ void collect_placement(const Cluster& cluster, const Parallelism& parallel, cons
   map.slots = most_slots(placement);
   const int per_node = cluster.groups().front().node.gpus;
   map.gpus_per_node = static_cast<std::size_t>(
-      std::clamp(per_node / std::max(1, parallel.moe_tp), 1, placement.gpus));
+      std::clamp(per_node / std::max(1, gpus_per_rank), 1, placement.gpus));
   const std::size_t each = std::max<std::size_t>(1, map.gpus * map.slots);
   const auto stride =
       static_cast<int>(1 + static_cast<std::size_t>(placement.layers) * each / kSlotsKept);
@@ -112,12 +112,11 @@ void collect_placement(const Cluster& cluster, const Parallelism& parallel, cons
 
 }  // namespace
 
-void collect_experts(const Cluster& cluster, const Simulation& simulation,
+void collect_experts(const Cluster& cluster, int gpus_per_rank, const MoeStep* moe,
                      ReportSeries& series) {
-  const MoeStep* moe = simulation.moe(0);
   if (moe == nullptr) return;
   collect_loads(*moe, series);
-  collect_placement(cluster, simulation.parallel(), *moe, series);
+  collect_placement(cluster, gpus_per_rank, *moe, series);
 }
 
 }  // namespace moesim

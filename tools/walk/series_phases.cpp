@@ -23,18 +23,6 @@ void add(Sums& sums, const PhaseTotals& totals, bool prefill) {
   }
 }
 
-std::vector<std::string> row_labels(const ModelShape& model) {
-  std::vector<std::string> labels;
-  int dense = 0;
-  int moe = 0;
-  for (int layer = 0; layer < model.layers; ++layer) {
-    labels.push_back(is_moe_layer(model, layer) ? fmt::format("{}", moe++)
-                                                : fmt::format("d{}", dense++));
-  }
-  labels.emplace_back("other");
-  return labels;
-}
-
 // Causes that took no time at all have no column.
 std::vector<std::size_t> columns_of(const Sums& sums) {
   std::vector<std::size_t> columns;
@@ -49,7 +37,7 @@ std::vector<std::size_t> columns_of(const Sums& sums) {
 Grid grid_of(const Sums& sums, const ModelShape& model) {
   if (sums.steps == 0) return {};
   const std::vector<std::size_t> columns = columns_of(sums);
-  Grid grid{{"layer", "", sums.rows.size(), 0, 1, row_labels(model)},
+  Grid grid{{"layer", "", sums.rows.size(), 0, 1, layer_labels(model)},
             {"phase", "", columns.size(), 0, 1, {}},
             "time per step",
             "s",
@@ -66,6 +54,18 @@ Grid grid_of(const Sums& sums, const ModelShape& model) {
 }
 
 }  // namespace
+
+std::vector<std::string> layer_labels(const ModelShape& model) {
+  std::vector<std::string> labels;
+  int dense = 0;
+  int moe = 0;
+  for (int layer = 0; layer < model.layers; ++layer) {
+    labels.push_back(is_moe_layer(model, layer) ? fmt::format("{}", moe++)
+                                                : fmt::format("d{}", dense++));
+  }
+  labels.emplace_back("other");
+  return labels;
+}
 
 void collect_phases(const Scenario& scenario, const Simulation& simulation,
                     ReportSeries& series) {

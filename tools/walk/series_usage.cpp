@@ -95,14 +95,16 @@ void collect_link_time(const Cluster& cluster, const Simulation& simulation,
   }
 }
 
-void collect_node_traffic(const Cluster& cluster, const Simulation& simulation,
+}  // namespace
+
+void collect_node_traffic(const Cluster& cluster,
+                          const std::vector<const MoeNetwork*>& networks,
                           ReportSeries& series) {
   const auto nodes = static_cast<std::size_t>(cluster.nodes());
   std::vector<double> bytes(nodes * nodes, 0.0);
   double sum = 0;
-  for (int i = 0; i < simulation.instances(); ++i) {
-    if (simulation.network(i) == nullptr) continue;
-    const std::vector<double>& some = simulation.network(i)->node_traffic().bytes();
+  for (const MoeNetwork* network : networks) {
+    const std::vector<double>& some = network->node_traffic().bytes();
     for (std::size_t k = 0; k < bytes.size(); ++k) {
       bytes[k] += some[k];
       sum += some[k];
@@ -116,14 +118,16 @@ void collect_node_traffic(const Cluster& cluster, const Simulation& simulation,
                          std::move(bytes)};
 }
 
-}  // namespace
-
 void collect_usage(const Cluster& cluster, const Simulation& simulation, ReportSeries& series) {
   if (simulation.duration().value <= 0) return;
   collect_gpu_time(cluster, simulation, series);
   collect_gpu_track(series);
   collect_link_time(cluster, simulation, series);
-  collect_node_traffic(cluster, simulation, series);
+  std::vector<const MoeNetwork*> networks;
+  for (int i = 0; i < simulation.instances(); ++i) {
+    if (simulation.network(i) != nullptr) networks.push_back(simulation.network(i));
+  }
+  collect_node_traffic(cluster, networks, series);
 }
 
 }  // namespace moesim

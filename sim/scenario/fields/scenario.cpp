@@ -21,6 +21,8 @@ const FieldTable& scenario_fields() {
           table(MOESIM_KEY(router), "Which experts a token takes", router_fields()),
           table(MOESIM_KEY(serving), "How the engine batches and spreads the model",
                 serving_fields()),
+          table(MOESIM_KEY(training), "With serving.mode = \"training\": what a step trains on",
+                training_fields()),
           table(MOESIM_KEY(traffic), "Who asks, how often, how long", traffic_fields()),
           tables("fault", &O::faults, "Something that breaks or slows down", fault_fields()),
           table(MOESIM_KEY(slo), "What the service promises", slo_fields()),

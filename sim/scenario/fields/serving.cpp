@@ -47,7 +47,8 @@ const FieldTable& serving_fields() {
       "How an engine batches, and how the model is spread over GPUs.",
       "",
       {
-          choice(MOESIM_KEY(mode), "Prefill and decode together, apart, or a training step",
+          choice(MOESIM_KEY(mode),
+                 "Prefill and decode together, apart, or the steps of [training]",
                  {{"aggregated", ServingMode::aggregated},
                   {"disaggregated", ServingMode::disaggregated},
                   {"training", ServingMode::training}}),
@@ -89,6 +90,15 @@ const FieldTable& serving_fields() {
           field(MOESIM_KEY(memory_fraction), "Of the GPU's memory, for weights and KV cache")
               .above(0, 1),
           field(MOESIM_KEY(kv_block), "Tokens per KV cache block").range(1, 65536),
+          field(MOESIM_KEY(preemption),
+                "A request that KV runs out for: computed again, or its "
+                "KV goes to host memory and back")
+              .one_of([] {
+                return Names{"recompute", "swap"};
+              }),
+          field(MOESIM_KEY(swap_space),
+                "Host memory per GPU for swapped KV; what does not fit is computed again")
+              .range(0),
           field(MOESIM_KEY(prefix_hit_ratio), "Of prompt tokens, found in the prefix cache")
               .range(0, 1),
           field(MOESIM_KEY(speculative_tokens), "Draft tokens accepted per step, on average")

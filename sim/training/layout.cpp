@@ -1,0 +1,58 @@
+#include "sim/training/layout.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/base/diagnostics.hpp"
+
+namespace moesim {
+
+namespace {
+
+void require_divides(int whole, std::string_view whole_name, int part,
+                     std::string_view part_name) {
+  if (part > 0 && whole % part == 0) return;
+  throw InputError(
+      fmt::format("{} = {} is not a multiple of {} = {}", whole_name, whole, part_name, part),
+      fmt::format("{} that divides {}", part_name, whole));
+}
+
+}  // namespace
+
+LayerRange layers_of(const ModelShape& model, int stages, int stage) {
+  const int each = model.layers / stages;
+  const int more = model.layers % stages;
+  const int first = stage * each + std::min(stage, more);
+  return {first, first + each + (stage < more ? 1 : 0)};
+}
+
+TrainingLayout resolve_layout(const TrainingOptions& options, const ModelShape& model,
+                              int gpus) {
+  TrainingLayout l;
+  l.gpus = gpus;
+  l.stages = options.pp;
+  require_divides(gpus, "the cluster's GPUs", l.stages, "training.pp");
+  if (l.stages > model.layers) {
+    throw InputError(fmt::format("training.pp = {} stages of a model with model.layers = {}",
+                                 l.stages, model.layers),
+                     "at least one layer per stage");
+  }
+  l.stage_gpus = gpus / l.stages;
+  l.tp = options.tp;
+  require_divides(l.stage_gpus, "GPUs per stage", l.tp, "training.tp");
+  l.dp = l.stage_gpus / l.tp;
+  // A dense model has no EP groups: one pipeline stands for all, which are alike.
+  l.ep = model.experts > 0 && options.ep > 0 ? options.ep : l.stage_gpus;
+  require_divides(l.stage_gpus, "GPUs per stage", l.ep, "training.ep");
+  require_divides(l.ep, "training.ep", l.tp, "training.tp");
+  if (model.experts > 0) require_divides(model.experts, "model.experts", l.ep, "training.ep");
+  l.replicas = l.stage_gpus / l.ep;
+  require_divides(options.global_batch, "training.global_batch", l.dp * options.micro_batch,
+                  "attention ranks x training.micro_batch");
+  l.micro_batches = options.global_batch / (l.dp * options.micro_batch);
+  l.rank_tokens = options.micro_batch * options.sequence;
+  return l;
+}
+
+}  // namespace moesim

@@ -1,0 +1,48 @@
+// The parts of a Result that serving and training have in common.
+#pragma once
+
+#include <span>
+
+#include "sim/machine/ledger.hpp"
+#include "sim/scenario/scenario.hpp"
+#include "sim/serving/layer_costs.hpp"
+#include "sim/serving/moe_step.hpp"
+#include "tools/report/result.hpp"
+#include "topology/cluster.hpp"
+
+namespace moesim {
+
+// The EP groups of a run, all with the same router's popularity; empty for a dense model.
+using ExpertGroups = std::span<const MoeStep* const>;
+
+// Name, model, cluster and seed.
+void collect_header(const Scenario& scenario, const Cluster& cluster, Result& result);
+
+// Loads by layer and expert; after result.steps. `gpus_per_rank` share an expert.
+void collect_layers(ExpertGroups groups, int gpus_per_rank, Result& result);
+
+// What was beyond the experts' capacity.
+void collect_overflow(ExpertGroups groups, int top_k, Result& result);
+
+// What the routers' watches know; after the layers and experts of the result.
+void collect_router(const Scenario& scenario, ExpertGroups groups,
+                    const std::vector<std::string>& domains, Seconds duration, Result& result);
+
+// `exchanging`: how long collectives ran.
+void collect_links(const Cluster& cluster, const LinkLedger& ledger, Seconds duration,
+                   Seconds exchanging, Result& result);
+
+// After gpus and throughput.
+void collect_cost(const Cluster& cluster, Seconds duration, Result& result);
+
+void collect_provenance(const Scenario& scenario, const LayerCosts& costs, ExpertGroups groups,
+                        Result& result);
+
+// Flops that a token needs: two per parameter it uses, without embeddings and scores.
+Flops flops_per_token(const ModelShape& model);
+
+// What the GPU, or all GPUs together, can do per second in the dtype of the model's weights.
+FlopsPerSecond peak_flops(const GpuSpec& gpu, Dtype weights);
+FlopsPerSecond peak_flops(const Cluster& cluster, Dtype weights);
+
+}  // namespace moesim
