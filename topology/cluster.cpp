@@ -106,15 +106,27 @@ void Cluster::computed_path(GpuId src, GpuId dst, Path& path) const {
   if (to.nic_down.value >= 0) add(path, to.nic_down);
 }
 
+bool Cluster::is_cut(const Path& path) const {
+  return down_ > 0 && std::any_of(path.links().begin(), path.links().end(),
+                                  [&](LinkId id) { return scale_[id.index()] == 0; });
+}
+
+Path Cluster::planned_path(GpuId src, GpuId dst) const {
+  Path path;
+  computed_path(src, dst, path);
+  return path;
+}
+
+bool Cluster::detours(GpuId src, GpuId dst) const {
+  return src != dst && down_ > 0 && is_cut(planned_path(src, dst));
+}
+
 Path Cluster::path(GpuId src, GpuId dst) const {
   Path path;
   if (src == dst) return path;
   if (fabric_ || place(src).domain == place(dst).domain) {
     computed_path(src, dst, path);
-    if (down_ == 0 || std::none_of(path.links().begin(), path.links().end(),
-                                   [&](LinkId id) { return scale_[id.index()] == 0; })) {
-      return path;
-    }
+    if (!is_cut(path)) return path;
     path.clear();
   }
   if (!shortest_->append(graph_, scale_, place(src).vertex, place(dst).vertex, path)) {
@@ -131,7 +143,11 @@ const std::string& Cluster::vertex_name(GpuId gpu) const {
 
 void Cluster::set_scale(LinkId id, double scale) {
   double& old = scale_[id.index()];
+  const LinkKind kind = graph_.links[id.index()].kind;
+  const bool access =
+      kind == LinkKind::nvlink || kind == LinkKind::pcie || kind == LinkKind::nic;
   changed_ += (scale != 1) - (old != 1);
+  if (!access) switch_links_changed_ += (scale != 1) - (old != 1);
   down_ += (scale == 0) - (old == 0);
   if ((scale == 0) != (old == 0)) {
     ++reroutes_;

@@ -75,11 +75,19 @@ class Cluster {
   // Allocates nothing on computed fabrics without failures.
   [[nodiscard]] Path path(GpuId src, GpuId dst) const;
 
+  // The way as if no link were down; on computed fabrics only, src != dst.
+  [[nodiscard]] Path planned_path(GpuId src, GpuId dst) const;
+  // Some link of the planned way is down.
+  [[nodiscard]] bool detours(GpuId src, GpuId dst) const;
+
   // Fraction of the bandwidth that is left; 0 is down.
   void set_scale(LinkId id, double scale);
   [[nodiscard]] double scale(LinkId id) const { return scale_[id.index()]; }
   [[nodiscard]] int links_changed() const { return changed_; }  // whose scale is not 1
-  [[nodiscard]] int links_down() const { return down_; }        // whose scale is 0
+  [[nodiscard]] int switch_links_changed() const {  // those of them between switches
+    return switch_links_changed_;
+  }
+  [[nodiscard]] int links_down() const { return down_; }  // whose scale is 0
   // Counts links going down and coming back: paths are the same while it is.
   [[nodiscard]] int reroutes() const { return reroutes_; }
 
@@ -90,6 +98,7 @@ class Cluster {
   void index_rails();
   void check_reach() const;
   void add(Path& path, LinkId id) const;
+  [[nodiscard]] bool is_cut(const Path& path) const;
 
   ClusterOptions options_;  // groups filled in
   Graph graph_;
@@ -103,7 +112,8 @@ class Cluster {
   int domains_ = 0;
   bool forwards_ = false;
   int changed_ = 0;  // links whose scale is not 1
-  int down_ = 0;     // links whose scale is 0
+  int switch_links_changed_ = 0;
+  int down_ = 0;  // links whose scale is 0
   int reroutes_ = 0;
 };
 

@@ -33,8 +33,8 @@ void AccessSums::weigh(const Traffic& t) {
   for (std::size_t s = 0; s < ranks; ++s) {
     const auto g = static_cast<std::size_t>(t.group[s]);
     weight_[g] += t.weight[s];
-    domain_weight_[s / lanes * groups + g] += t.weight[s];
-    lane_weight_[s % lanes * groups + g] += t.weight[s];
+    domain_weight_[g * domains + s / lanes] += t.weight[s];
+    lane_weight_[g * lanes + s % lanes] += t.weight[s];
   }
   for (std::size_t g = 0; g < groups; ++g) {
     const double* share = t.share.data() + g * ranks;
@@ -56,12 +56,13 @@ void AccessSums::weigh(const Traffic& t) {
 void AccessSums::arrivals(const Traffic& t) {
   const auto ranks = static_cast<std::size_t>(t.ranks->ranks());
   const auto lanes = static_cast<std::size_t>(t.ranks->lanes());
+  const auto domains = static_cast<std::size_t>(t.ranks->domains());
   const std::size_t groups = weight_.size();
   for (std::size_t g = 0; g < groups; ++g) {
     const double* share = t.share.data() + g * ranks;
     for (std::size_t d = 0; d < ranks; ++d) in_[d] += weight_[g] * share[d];
-    for (std::size_t n = 0; n < ranks / lanes; ++n) {
-      const double w = domain_weight_[n * groups + g];
+    for (std::size_t n = 0; n < domains; ++n) {
+      const double w = domain_weight_[g * domains + n];
       if (w == 0) continue;
       for (std::size_t d = n * lanes; d < (n + 1) * lanes; ++d) near_in_[d] += w * share[d];
     }
@@ -85,42 +86,56 @@ void AccessSums::direct(const Traffic& t) {
     put(experts.network[r], rest(in_[r], near_in_[r]), t.network_efficiency);
   }
   if (!t.ranks->forwards() || domains == 1) return;
-  for (std::size_t r = 0; r < ranks; ++r) {
-    hand_over(t, r, t.direction == Direction::forward ? leaving(t, r) : leaving_backward(t, r));
-  }
+  leaving_.assign(ranks, {});
+  t.direction == Direction::forward ? leave(t) : leave_backward(t);
+  for (std::size_t r = 0; r < ranks; ++r) hand_over(t, r, leaving_[r]);
 }
 
 // Data for lane l leaves its domain by the NIC of lane l.
-AccessSums::Leaving AccessSums::leaving(const Traffic& t, std::size_t r) const {
+void AccessSums::leave(const Traffic& t) {
+  const auto ranks = static_cast<std::size_t>(t.ranks->ranks());
   const auto lanes = static_cast<std::size_t>(t.ranks->lanes());
-  const std::size_t groups = weight_.size();
-  const double* weights = domain_weight_.data() + r / lanes * groups;
-  double all = 0;
-  for (std::size_t g = 0; g < groups; ++g) {
-    if (weights[g] == 0) continue;
-    all +=
-        weights[g] * rest(lane_share_[g * lanes + r % lanes], t.share[g * t.group.size() + r]);
+  const auto domains = static_cast<std::size_t>(t.ranks->domains());
+  for (std::size_t g = 0; g < weight_.size(); ++g) {
+    const double* share = t.share.data() + g * ranks;
+    const double* lane_share = lane_share_.data() + g * lanes;
+    for (std::size_t n = 0; n < domains; ++n) {
+      const double w = domain_weight_[g * domains + n];
+      if (w == 0) continue;
+      for (std::size_t l = 0; l < lanes; ++l) {
+        leaving_[n * lanes + l].all += w * rest(lane_share[l], share[n * lanes + l]);
+      }
+    }
   }
-  const auto g = static_cast<std::size_t>(t.group[r]);
-  const double own =
-      t.weight[r] * rest(lane_share_[g * lanes + r % lanes], t.share[g * t.group.size() + r]);
-  return {all, own};
+  for (std::size_t r = 0; r < ranks; ++r) {
+    const auto g = static_cast<std::size_t>(t.group[r]);
+    leaving_[r].own =
+        t.weight[r] * rest(lane_share_[g * lanes + r % lanes], t.share[g * ranks + r]);
+  }
 }
 
 // The same where every d sends to every s.
-AccessSums::Leaving AccessSums::leaving_backward(const Traffic& t, std::size_t r) const {
+void AccessSums::leave_backward(const Traffic& t) {
+  const auto ranks = static_cast<std::size_t>(t.ranks->ranks());
   const auto lanes = static_cast<std::size_t>(t.ranks->lanes());
   const auto domains = static_cast<std::size_t>(t.ranks->domains());
-  const std::size_t groups = weight_.size();
-  double all = 0, own = 0;
-  for (std::size_t g = 0; g < groups; ++g) {
-    const double w = lane_weight_[r % lanes * groups + g];
-    all += w * domain_share_[g * domains + r / lanes];
-    own += w * t.share[g * t.group.size() + r];
+  for (std::size_t g = 0; g < weight_.size(); ++g) {
+    const double* share = t.share.data() + g * ranks;
+    const double* lane = lane_weight_.data() + g * lanes;
+    for (std::size_t n = 0; n < domains; ++n) {
+      const double of_domain = domain_share_[g * domains + n];
+      for (std::size_t l = 0; l < lanes; ++l) {
+        leaving_[n * lanes + l].all += lane[l] * of_domain;
+        leaving_[n * lanes + l].own += lane[l] * share[n * lanes + l];
+      }
+    }
   }
-  const auto g = static_cast<std::size_t>(t.group[r]);
-  return {rest(all, t.weight[r] * domain_share_[g * domains + r / lanes]),
-          rest(own, t.weight[r] * t.share[g * t.group.size() + r])};
+  for (std::size_t r = 0; r < ranks; ++r) {
+    const auto g = static_cast<std::size_t>(t.group[r]);
+    Leaving& leaving = leaving_[r];
+    leaving.all = rest(leaving.all, t.weight[r] * domain_share_[g * domains + r / lanes]);
+    leaving.own = rest(leaving.own, t.weight[r] * t.share[g * ranks + r]);
+  }
 }
 
 // What leaves by a NIC that is not its sender's crosses the NVSwitch first.
@@ -142,22 +157,28 @@ void AccessSums::relayed(const Traffic& t) {
     row_[g] = 0;
     for (std::size_t n = 0; n < domains; ++n) row_[g] += t.share_domain[g * domains + n];
   }
-  for (std::size_t r = 0; r < ranks; ++r) {
-    const std::size_t n = r / lanes;
-    const double* lane = lane_weight_.data() + r % lanes * groups;
-    double landing = 0, handing = 0, getting = 0;
-    for (std::size_t g = 0; g < groups; ++g) {
-      const double share = t.share[g * ranks + r];
-      landing += lane[g] * t.share_domain[g * domains + n];
-      handing += lane[g] * rest(domain_share_[g * domains + n], share);
-      getting += rest(weight_[g], lane[g]) * share;
+  relays_.assign(ranks, {});
+  for (std::size_t g = 0; g < groups; ++g) {
+    const double* share = t.share.data() + g * ranks;
+    const double* lane = lane_weight_.data() + g * lanes;
+    for (std::size_t n = 0; n < domains; ++n) {
+      const double to_domain = t.share_domain[g * domains + n];
+      const double of_domain = domain_share_[g * domains + n];
+      for (std::size_t l = 0; l < lanes; ++l) {
+        Relay& relay = relays_[n * lanes + l];
+        relay.landing += lane[l] * to_domain;
+        relay.handing += lane[l] * rest(of_domain, share[n * lanes + l]);
+        relay.getting += rest(weight_[g], lane[l]) * share[n * lanes + l];
+      }
     }
+  }
+  for (std::size_t r = 0; r < ranks; ++r) {
     const auto g = static_cast<std::size_t>(t.group[r]);
-    const double own = t.share_domain[g * domains + n];
+    const double own = t.share_domain[g * domains + r / lanes];
     put(sources.network[r], t.weight[r] * rest(row_[g], own), t.network_efficiency);
-    put(experts.network[r], rest(landing, t.weight[r] * own), t.network_efficiency);
-    put(sources.local[r], handing, t.local_efficiency);
-    put(experts.local[r], getting, t.local_efficiency);
+    put(experts.network[r], rest(relays_[r].landing, t.weight[r] * own), t.network_efficiency);
+    put(sources.local[r], relays_[r].handing, t.local_efficiency);
+    put(experts.local[r], relays_[r].getting, t.local_efficiency);
   }
 }
 

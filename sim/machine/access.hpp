@@ -30,8 +30,14 @@ class AccessSums {
 
  private:
   struct Leaving {
-    double all;  // bytes that leave by a rank's NIC
-    double own;  // those of the rank itself
+    double all = 0;  // bytes that leave by a rank's NIC
+    double own = 0;  // those of the rank itself
+  };
+  // Relayed traffic: bytes that land at a rank's NIC, that it hands on and gets in its domain.
+  struct Relay {
+    double landing = 0;
+    double handing = 0;
+    double getting = 0;
   };
   void weigh(const Traffic& t);
   void arrivals(const Traffic& t);
@@ -39,21 +45,23 @@ class AccessSums {
   void relayed(const Traffic& t);
   void padded(const Traffic& t);
   void hand_over(const Traffic& t, std::size_t r, Leaving leaving);
-  [[nodiscard]] Leaving leaving(const Traffic& t, std::size_t r) const;
-  [[nodiscard]] Leaving leaving_backward(const Traffic& t, std::size_t r) const;
+  void leave(const Traffic& t);
+  void leave_backward(const Traffic& t);
   AccessLoads::Side& source_side(const Traffic& t);
   AccessLoads::Side& expert_side(const Traffic& t);
   void balance();
 
   AccessLoads loads_;
   std::vector<double> weight_;         // [groups] of all ranks
-  std::vector<double> domain_weight_;  // [domains * groups]
-  std::vector<double> lane_weight_;    // [lanes * groups]
+  std::vector<double> domain_weight_;  // [groups * domains]
+  std::vector<double> lane_weight_;    // [groups * lanes]
   std::vector<double> row_;            // [groups] sum of shares
   std::vector<double> domain_share_;   // [groups * domains]
   std::vector<double> lane_share_;     // [groups * lanes]
   std::vector<double> in_;             // [ranks] from everywhere
   std::vector<double> near_in_;        // [ranks] from the own domain
+  std::vector<Leaving> leaving_;       // [ranks]
+  std::vector<Relay> relays_;          // [ranks]
 };
 
 }  // namespace moesim

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sim/machine/rank_flows.hpp"
+
 namespace moesim {
 namespace {
 
@@ -54,9 +56,23 @@ Outcome BoundModel::time(const Traffic& traffic, LinkLedger* ledger, Seconds sta
 
 const CollectiveLoads& BoundModel::loads(const Traffic& traffic) {
   loads_.loads.clear();
-  const bool sums = traffic.ranks->access_bound(traffic.relayed()) &&
-                    traffic.ranks->cluster().links_down() == 0;
-  sums ? from_sums(traffic) : from_flows(traffic);
+  const RankGroup& ranks = *traffic.ranks;
+  const auto domain = [&](int rank) {
+    return ranks.domain_of()[static_cast<std::size_t>(rank)];
+  };
+  const bool sums = ranks.access_bound(traffic.relayed());
+  const std::span<const RankPair> detours =
+      sums ? ranks.detours() : std::span<const RankPair>();
+  // What a relay hands on inside its domain is not known pair by pair.
+  const bool inside = std::any_of(detours.begin(), detours.end(), [&](const RankPair& p) {
+    return domain(p.from) == domain(p.to);
+  });
+  if (!sums || inside) {
+    from_flows(traffic);
+  } else {
+    from_sums(traffic);
+    if (!detours.empty()) go_around(traffic);
+  }
   return loads_;
 }
 
@@ -76,14 +92,26 @@ void BoundModel::from_sums(const Traffic& traffic) {
   }
 }
 
-void BoundModel::from_flows(const Traffic& traffic) {
-  const Cluster& cluster = traffic.ranks->cluster();
+void BoundModel::clear(const Cluster& cluster) {
   bytes_.assign(static_cast<std::size_t>(cluster.links()), 0.0);
   work_.assign(static_cast<std::size_t>(cluster.links()), 0.0);
   latency_.assign(static_cast<std::size_t>(cluster.links()), Seconds{0});
-  rank_flows_of(traffic, flows_);
+}
+
+void BoundModel::collect(const Cluster& cluster) {
+  loads_.loads.clear();
+  for (std::size_t i = 0; i < work_.size(); ++i) {
+    // On a link that is down only rounding is left of what was taken off it.
+    if (work_[i] <= 0 || cluster.scale(LinkId{i}) <= 0) continue;
+    loads_.loads.push_back({LinkId{i}, std::max(bytes_[i], 0.0), work_[i], latency_[i]});
+  }
+}
+
+void BoundModel::from_flows(const Traffic& traffic) {
+  const Cluster& cluster = traffic.ranks->cluster();
+  clear(cluster);
   const PairPaths& paths = traffic.ranks->paths();
-  for (const RankFlow& flow : flows_) {
+  each_rank_flow(traffic, [&](const RankFlow& flow) {
     const std::size_t pair = traffic.ranks->pair(flow.from, flow.to);
     const Seconds way = paths.latency(pair);
     for (const std::uint32_t link : paths.links(pair)) {
@@ -91,10 +119,39 @@ void BoundModel::from_flows(const Traffic& traffic) {
       bytes_[link] += flow.bytes;
       work_[link] += flow.work;
     }
+  });
+  collect(cluster);
+}
+
+void BoundModel::send(const Path& path, double bytes, double work) {
+  for (const LinkId link : path.links()) {
+    Seconds& latency = latency_[link.index()];
+    if (latency.value == 0) latency = path.latency;
+    bytes_[link.index()] += bytes;
+    work_[link.index()] += work;
   }
-  for (std::size_t i = 0; i < work_.size(); ++i) {
-    if (work_[i] > 0) loads_.loads.push_back({LinkId{i}, bytes_[i], work_[i], latency_[i]});
+}
+
+// Takes what cannot go the planned way off it and sends it around.
+void BoundModel::go_around(const Traffic& traffic) {
+  const RankGroup& ranks = *traffic.ranks;
+  const Cluster& cluster = ranks.cluster();
+  clear(cluster);
+  for (const CollectiveLoads::Load& load : loads_.loads) {
+    bytes_[load.link.index()] = load.bytes;
+    work_[load.link.index()] = load.work;
+    latency_[load.link.index()] = load.latency;
   }
+  for (const RankPair& pair : ranks.detours()) {
+    const double bytes = traffic.network_bytes(pair.from, pair.to);
+    if (bytes <= 0) continue;
+    const double work = bytes / traffic.network_efficiency;
+    const GpuId src = ranks.gpus()[static_cast<std::size_t>(pair.from)];
+    const GpuId dst = ranks.gpus()[static_cast<std::size_t>(pair.to)];
+    send(cluster.planned_path(src, dst), -bytes, -work);
+    send(cluster.path(src, dst), bytes, work);
+  }
+  collect(cluster);
 }
 
 }  // namespace moesim

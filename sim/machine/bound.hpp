@@ -31,10 +31,13 @@ class BoundModel : public CollectiveModel {
  private:
   void from_sums(const Traffic& traffic);
   void from_flows(const Traffic& traffic);
+  void go_around(const Traffic& traffic);
+  void send(const Path& path, double bytes, double work);
+  void clear(const Cluster& cluster);
+  void collect(const Cluster& cluster);
 
   AccessSums sums_;
   CollectiveLoads loads_;
-  std::vector<RankFlow> flows_;
   std::vector<double> bytes_;     // [links]
   std::vector<double> work_;      // [links]
   std::vector<Seconds> latency_;  // [links]

@@ -9,13 +9,14 @@
 namespace moesim {
 namespace {
 
-// bound is a lower bound; it is exact to 2 % where only access links can be the bottleneck.
+// bound is a lower bound; it is exact to 2 % where only access links can be the bottleneck,
+// also when some of them are slow or down.
 class AutoModel : public CollectiveModel {
  public:
   Outcome time(const Traffic& traffic, LinkLedger* ledger, Seconds start) override {
     const RankGroup& ranks = *traffic.ranks;
     const bool exact =
-        ranks.access_bound(traffic.relayed()) && ranks.cluster().links_changed() == 0;
+        ranks.access_bound(traffic.relayed()) && ranks.cluster().switch_links_changed() == 0;
     return exact ? bound_.time(traffic, ledger, start) : stepped_.time(traffic, ledger, start);
   }
 

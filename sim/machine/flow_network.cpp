@@ -98,6 +98,23 @@ void FlowNetwork::fix_flows_of(LinkState& link, double share) {
   link.flows.resize(kept);
 }
 
+bool FlowNetwork::later(const Candidate& a, const Candidate& b) {
+  return a.share != b.share ? a.share > b.share : a.link > b.link;
+}
+
+// A share that has grown a little mostly stays near the top: cheaper than out and in again.
+void FlowNetwork::sink_top() {
+  const Candidate sinks = heap_.front();
+  std::size_t at = 0;
+  for (std::size_t child = 1; child < heap_.size(); child = 2 * at + 1) {
+    if (child + 1 < heap_.size() && later(heap_[child], heap_[child + 1])) ++child;
+    if (!later(sinks, heap_[child])) break;
+    heap_[at] = heap_[child];
+    at = child;
+  }
+  heap_[at] = sinks;
+}
+
 double FlowNetwork::solve() {
   if (active_.empty()) return kForever;
   ++solves_;
@@ -110,28 +127,21 @@ double FlowNetwork::solve() {
     link.open = link.active;
     heap_.push_back({link.share / link.open, static_cast<int>(l)});
   }
-  const auto later = [](const Candidate& a, const Candidate& b) {
-    return a.share != b.share ? a.share > b.share : a.link > b.link;
-  };
   std::make_heap(heap_.begin(), heap_.end(), later);
   // A link's bandwidth per flow only grows as flows elsewhere are fixed: an old entry is a
   // lower bound, and the first one that still holds is the least.
   while (unfixed_ > 0 && !heap_.empty()) {
-    std::pop_heap(heap_.begin(), heap_.end(), later);
-    Candidate& top = heap_.back();
+    Candidate& top = heap_.front();
     LinkState& link = links_[static_cast<std::size_t>(top.link)];
-    if (link.open == 0) {
-      heap_.pop_back();
-      continue;
-    }
-    const double share = std::max(link.share, 0.0) / link.open;
-    if (share > top.share * (1 + 1e-12)) {
+    const double share = link.open > 0 ? std::max(link.share, 0.0) / link.open : 0;
+    if (link.open > 0 && share > top.share * (1 + 1e-12)) {
       top.share = share;
-      std::push_heap(heap_.begin(), heap_.end(), later);
+      sink_top();
       continue;
     }
+    std::pop_heap(heap_.begin(), heap_.end(), later);
     heap_.pop_back();
-    fix_flows_of(link, share);
+    if (link.open > 0) fix_flows_of(link, share);
   }
   // Flows over no links end at once.
   ends_.clear();
@@ -142,7 +152,8 @@ double FlowNetwork::solve() {
   }
   const auto enough = static_cast<std::size_t>(window_ * static_cast<double>(ends_.size()));
   const auto last = ends_.begin() + static_cast<std::ptrdiff_t>(enough > 0 ? enough - 1 : 0);
-  std::nth_element(ends_.begin(), last, ends_.end());
+  // The window is small: nearly all ends are compared once, with the last of it so far.
+  std::partial_sort(ends_.begin(), last + 1, ends_.end());
   return *last;
 }
 

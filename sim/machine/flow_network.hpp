@@ -64,6 +64,8 @@ class FlowNetwork {
     double share;
     int link;
   };
+  static bool later(const Candidate& a, const Candidate& b);
+  void sink_top();
   int local(LinkId id);
   void fix_flows_of(LinkState& link, double share);
   void leave_links(const FlowState& flow);

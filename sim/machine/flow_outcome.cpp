@@ -25,10 +25,11 @@ Outcome FlowOutcome::of(const Traffic& traffic, std::span<const Flow> flows,
   if (ledger != nullptr) ledger->open(start, start + out.makespan);
   work_.assign(static_cast<std::size_t>(cluster.links()), 0.0);
   for (const Flow& flow : flows) {
-    const Path path = cluster.path(flow.src, flow.dst);
-    for (const LinkId id : path.links()) {
-      work_[id.index()] += flow.load().value;
-      if (ledger != nullptr) ledger->add(id, flow.bytes.value);
+    const std::size_t pair =
+        traffic.ranks->pair(rank_of_[flow.src.index()], rank_of_[flow.dst.index()]);
+    for (const std::uint32_t l : traffic.ranks->paths().links(pair)) {
+      work_[l] += flow.load().value;
+      if (ledger != nullptr) ledger->add(LinkId{static_cast<int>(l)}, flow.bytes.value);
     }
   }
   find_busiest(cluster, out);

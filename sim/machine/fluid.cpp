@@ -2,16 +2,21 @@
 
 #include <algorithm>
 
+#include "sim/machine/rank_flows.hpp"
+
 namespace moesim {
 
 void FluidModel::route(const Traffic& traffic) {
-  const Cluster& cluster = traffic.ranks->cluster();
-  flows_ = flows_of(traffic);
+  const auto gpus = traffic.ranks->gpus();
+  const PairPaths& paths = traffic.ranks->paths();
+  flows_.clear();
   starts_.clear();
-  for (std::size_t f = 0; f < flows_.size(); ++f) {
-    const Path path = cluster.path(flows_[f].src, flows_[f].dst);
-    starts_.push_back({path.latency, static_cast<int>(f), path});
-  }
+  each_rank_flow(traffic, [&](const RankFlow& f) {
+    const std::size_t pair = traffic.ranks->pair(f.from, f.to);
+    starts_.push_back({paths.latency(pair), flows_.size(), pair});
+    flows_.push_back({gpus[static_cast<std::size_t>(f.from)],
+                      gpus[static_cast<std::size_t>(f.to)], Bytes{f.bytes}, Bytes{f.work}});
+  });
   std::stable_sort(starts_.begin(), starts_.end(),
                    [](const Start& a, const Start& b) { return a.latency < b.latency; });
 }
@@ -19,7 +24,9 @@ void FluidModel::route(const Traffic& traffic) {
 void FluidModel::run(const Traffic& traffic) {
   FlowNetwork network(traffic.ranks->cluster(), window_);
   ends_.assign(flows_.size(), Seconds{0});
-  std::vector<int> flow_of;  // by number in the network
+  const PairPaths& paths = traffic.ranks->paths();
+  std::vector<LinkId> links;
+  std::vector<std::size_t> flow_of;  // by number in the network
   Seconds now{0};
   std::size_t next = 0;
   while (next < starts_.size() || network.active() > 0) {
@@ -27,15 +34,16 @@ void FluidModel::run(const Traffic& traffic) {
     // Latencies that differ by rounding are one.
     while (next < starts_.size() && starts_[next].latency.value <= now.value * (1 + 1e-12)) {
       const Start& start = starts_[next++];
-      network.add(start.path.links(),
-                  flows_[static_cast<std::size_t>(start.flow)].load().value);
+      links.clear();
+      for (const std::uint32_t l : paths.links(start.pair))
+        links.emplace_back(static_cast<int>(l));
+      network.add(links, flows_[start.flow].load().value);
       flow_of.push_back(start.flow);
     }
     double lasts = network.solve();
     if (next < starts_.size()) lasts = std::min(lasts, (starts_[next].latency - now).value);
     network.advance(lasts, [&](int number, double took) {
-      ends_[static_cast<std::size_t>(flow_of[static_cast<std::size_t>(number)])] =
-          now + Seconds{took};
+      ends_[flow_of[static_cast<std::size_t>(number)]] = now + Seconds{took};
     });
     now += Seconds{lasts};
   }

@@ -20,8 +20,8 @@ class FluidModel : public CollectiveModel {
  private:
   struct Start {
     Seconds latency;
-    int flow;  // into flows_
-    Path path;
+    std::size_t flow;  // into flows_
+    std::size_t pair;  // of ranks
   };
   void route(const Traffic& traffic);
   void run(const Traffic& traffic);

@@ -2,6 +2,7 @@
 // flows.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -12,25 +13,42 @@ namespace moesim {
 
 class PairPaths {
  public:
+  // Every path is stored as wide as the longest, rounded up to one of these: loops over it have
+  // a fixed length.
+  static constexpr std::array<int, 6> kWidths{2, 4, 6, 8, 12, 24};
+  static_assert(kWidths.back() == Path::kLongest);
+
   // [gpus * gpus] paths as they are now. Throws InputError when two GPUs are cut off.
   void walk(const Cluster& cluster, std::span<const GpuId> gpus);
 
   // Walked, and no link went down or came back since.
   [[nodiscard]] bool holds(const Cluster& cluster) const {
-    return !first_.empty() && reroutes_ == cluster.reroutes();
+    return width_ > 0 && reroutes_ == cluster.reroutes();
   }
   // Link numbers from rank s to rank d, pair = s * ranks + d.
   [[nodiscard]] std::span<const std::uint32_t> links(std::size_t pair) const {
-    return {links_.data() + first_[pair], first_[pair + 1] - first_[pair]};
+    return {hops(pair), size_[pair]};
   }
-  [[nodiscard]] std::uint32_t first(std::size_t pair) const { return first_[pair]; }
-  [[nodiscard]] const std::uint32_t* all_links() const { return links_.data(); }
-  [[nodiscard]] Seconds latency(std::size_t pair) const { return latency_[pair]; }
+  [[nodiscard]] int width() const { return width_; }
+  // The same, filled up to `width` with the number after the last link's.
+  [[nodiscard]] const std::uint32_t* hops(std::size_t pair) const {
+    return hops_.data() + pair * static_cast<std::size_t>(width_);
+  }
+  [[nodiscard]] Seconds latency(std::size_t pair) const { return latencies_[class_[pair]]; }
+  // Pairs with the same latency are of one class: few on computed fabrics. Where there are more
+  // than kClasses, near ones are taken together.
+  static constexpr std::size_t kClasses = 64;
+  [[nodiscard]] std::size_t latency_class(std::size_t pair) const { return class_[pair]; }
+  [[nodiscard]] std::span<const Seconds> latencies() const { return latencies_; }  // ascending
 
  private:
-  std::vector<std::uint32_t> first_;  // [pairs + 1] into links_
-  std::vector<std::uint32_t> links_;
-  std::vector<Seconds> latency_;  // [pairs]
+  void sort_latencies(std::span<const Seconds> of_pair);
+
+  int width_ = 0;
+  std::vector<std::uint32_t> hops_;  // [pairs * width]
+  std::vector<std::uint8_t> size_;   // [pairs]
+  std::vector<std::uint8_t> class_;  // [pairs] into latencies_
+  std::vector<Seconds> latencies_;
   int reroutes_ = 0;
 };
 

@@ -33,6 +33,21 @@ void RankGroup::index_domains() {
   }
 }
 
+std::span<const RankPair> RankGroup::detours() const {
+  if (detours_of_ == cluster_->reroutes()) return detours_;
+  detours_of_ = cluster_->reroutes();
+  detours_.clear();
+  for (int s = 0; s < ranks(); ++s) {
+    for (int d = 0; d < ranks(); ++d) {
+      if (cluster_->detours(gpus_[static_cast<std::size_t>(s)],
+                            gpus_[static_cast<std::size_t>(d)])) {
+        detours_.push_back({s, d});
+      }
+    }
+  }
+  return detours_;
+}
+
 int RankGroup::relay(int domain, int lane) const {
   const std::vector<int>& members = members_[static_cast<std::size_t>(domain)];
   return members[static_cast<std::size_t>(lane) % members.size()];

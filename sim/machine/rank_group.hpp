@@ -13,6 +13,10 @@
 
 namespace moesim {
 
+struct RankPair {
+  int from, to;
+};
+
 class RankGroup {
  public:
   RankGroup(const Cluster& cluster, std::vector<GpuId> gpus);
@@ -44,6 +48,8 @@ class RankGroup {
     if (!paths_.holds(*cluster_)) paths_.walk(*cluster_, gpus_);
     return paths_;
   }
+  // Pairs of ranks whose planned way is cut, so that they go around; on computed fabrics.
+  [[nodiscard]] std::span<const RankPair> detours() const;
 
  private:
   void index_domains();
@@ -64,6 +70,8 @@ class RankGroup {
   Seconds local_latency_{0};
   Seconds network_latency_{0};
   mutable PairPaths paths_;
+  mutable std::vector<RankPair> detours_;
+  mutable int detours_of_ = 0;  // Cluster::reroutes when they were looked for
 };
 
 }  // namespace moesim

@@ -7,9 +7,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "sim/machine/collective.hpp"
+#include "sim/machine/step_flows.hpp"
 
 namespace moesim {
 
@@ -25,31 +27,13 @@ class SteppedModel : public CollectiveModel {
                Seconds start = Seconds{0}) override;
 
  private:
-  struct FlowState {
-    double left;                // bytes of work
-    double gets;                // of them in this step
-    std::uint32_t first, last;  // into the group's paths
-  };
-  // What changes from step to step, and apart from it what the traffic brings to a link.
-  struct LinkState {
-    double bandwidth = 0;
-    double left = 0;  // bytes of work that wait for it
-    double free = 0;  // bytes of work that it can still give in this step
-    int active = 0;   // flows
-    int open = 0;     // flows that were not given anything yet in this step
-
-    [[nodiscard]] double fair_share() const { return open > 0 && free > 0 ? free / open : 0; }
-  };
-  struct LinkTraffic {
-    double bytes = 0;
+  struct Carried {  // by a link, in all
     double work = 0;
-    double late = 0;  // work of the flows with the longest ways
-    int flows = 0;
-    Seconds soonest{0};                          // latency of the shortest way over it
-    Seconds latest{0};                           // and of the longest
-    std::uint32_t first_flow = 0, end_flow = 0;  // into on_link_
+    double bytes = 0;
+    double late = 0;     // work of the flows with the longest ways
+    Seconds soonest{0};  // latency of the shortest way over it
+    Seconds latest{0};   // and of the longest
 
-    void add(const RankFlow& flow, Seconds way);
     // When it could begin to be busy to the end, were it not shared: the soonest flows may
     // leave it idle before the latest come.
     [[nodiscard]] Seconds start(double bandwidth) const;
@@ -58,35 +42,22 @@ class SteppedModel : public CollectiveModel {
     std::uint32_t link = 0;
     double seconds = 0;  // at its full bandwidth
   };
-  struct Candidate {
-    double share;
-    std::uint32_t link;
-  };
 
+  void prepare(const PairPaths& paths, std::size_t links);
   void gather(const Traffic& traffic);
+  void sum_up(const Cluster& cluster, const PairPaths& paths);
   [[nodiscard]] Busiest busiest() const;
   [[nodiscard]] Seconds bound() const;
-  void share_out(double seconds);
-  void give_small_flows();
-  void index_open_flows();
-  void fill();
-  bool give_open(LinkTraffic& link, double share, bool bounded);
-  void give(FlowState& flow, double bytes);
-  void advance();
 
   double step_;
   double longest_step_;
-  const std::uint32_t* hops_ = nullptr;
-  std::vector<RankFlow> moved_;
-  Seconds longest_{0};  // latency of all ways
-  std::vector<FlowState> flows_;
-  std::vector<LinkState> links_;
-  std::vector<LinkTraffic> carried_;  // [links]
-  std::vector<double> share_;         // [links] of `free` per open flow, when last looked at
-  std::vector<std::uint32_t> used_;   // links that carry something
-  std::vector<std::uint32_t> open_;   // flows
-  std::vector<std::uint32_t> on_link_;
-  std::vector<Candidate> heap_;
+  int width_ = 0;
+  std::unique_ptr<StepFlows> flows_;
+  StepLinks links_;
+  std::vector<double> work_;         // [links * latency classes]
+  std::vector<Carried> carried_;     // [links]
+  std::vector<std::uint32_t> used_;  // links that carry something
+  Seconds longest_{0};               // latency of all ways
 };
 
 }  // namespace moesim

@@ -2,52 +2,16 @@
 
 #include <numeric>
 
+#include "sim/machine/rank_flows.hpp"
+
 namespace moesim {
-namespace {
-
-class FlowList {
- public:
-  FlowList(const Traffic& traffic, std::vector<RankFlow>& flows) : t_(traffic), flows_(flows) {
-    flows.clear();
-  }
-
-  void add(int from, int to, double bytes, double efficiency) {
-    if (from == to || bytes <= 0) return;
-    if (t_.direction == Direction::backward) std::swap(from, to);
-    flows_.push_back({from, to, bytes, bytes / efficiency});
-  }
-
- private:
-  const Traffic& t_;
-  std::vector<RankFlow>& flows_;
-};
-
-void add_pairs(const Traffic& t, FlowList& list) {
-  const auto domain = t.ranks->domain_of();
-  for (int s = 0; s < t.ranks->ranks(); ++s) {
-    for (int d = 0; d < t.ranks->ranks(); ++d) {
-      const bool local =
-          domain[static_cast<std::size_t>(s)] == domain[static_cast<std::size_t>(d)];
-      list.add(s, d, t.padded_pair.value > 0 ? t.padded_pair.value : t.pair_bytes(s, d),
-               local ? t.local_efficiency : t.network_efficiency);
-    }
-  }
-}
-
-void add_relayed(const Traffic& t, FlowList& list) {
+std::vector<double> handed_on(const Traffic& t) {
   const RankGroup& ranks = *t.ranks;
   const auto n = static_cast<std::size_t>(ranks.ranks());
-  const auto domains = static_cast<std::size_t>(ranks.domains());
-  std::vector<double> inside(n * n, 0.0);  // [relay * ranks + destination]
+  std::vector<double> inside(n * n, 0.0);
   for (std::size_t s = 0; s < n; ++s) {
     const int home = ranks.domain_of()[s];
     const int lane = ranks.lane_of()[s];
-    const auto row = static_cast<std::size_t>(t.group[s]);
-    for (std::size_t m = 0; m < domains; ++m) {
-      if (static_cast<int>(m) == home) continue;
-      list.add(static_cast<int>(s), ranks.relay(static_cast<int>(m), lane),
-               t.weight[s] * t.share_domain[row * domains + m], t.network_efficiency);
-    }
     for (std::size_t d = 0; d < n; ++d) {
       const int relay = ranks.domain_of()[d] == home ? static_cast<int>(s)
                                                      : ranks.relay(ranks.domain_of()[d], lane);
@@ -55,14 +19,8 @@ void add_relayed(const Traffic& t, FlowList& list) {
           t.pair_bytes(static_cast<int>(s), static_cast<int>(d));
     }
   }
-  for (std::size_t r = 0; r < n; ++r) {
-    for (std::size_t d = 0; d < n; ++d) {
-      list.add(static_cast<int>(r), static_cast<int>(d), inside[r * n + d], t.local_efficiency);
-    }
-  }
+  return inside;
 }
-
-}  // namespace
 
 double Traffic::pair_bytes(int s, int d) const {
   const auto from = static_cast<std::size_t>(s);
@@ -70,25 +28,25 @@ double Traffic::pair_bytes(int s, int d) const {
                               static_cast<std::size_t>(d)];
 }
 
-void rank_flows_of(const Traffic& traffic, std::vector<RankFlow>& out) {
-  FlowList list(traffic, out);
-  if (traffic.relayed()) {
-    add_relayed(traffic, list);
-  } else {
-    add_pairs(traffic, list);
-  }
+double Traffic::network_bytes(int from, int to) const {
+  if (direction == Direction::backward) std::swap(from, to);
+  if (padded_pair.value > 0) return padded_pair.value;
+  if (!relayed()) return pair_bytes(from, to);
+  const auto s = static_cast<std::size_t>(from);
+  const int domain = ranks->domain_of()[static_cast<std::size_t>(to)];
+  if (ranks->relay(domain, ranks->lane_of()[s]) != to) return 0;
+  const auto domains = static_cast<std::size_t>(ranks->domains());
+  return weight[s] * share_domain[static_cast<std::size_t>(group[s]) * domains +
+                                  static_cast<std::size_t>(domain)];
 }
 
 std::vector<Flow> flows_of(const Traffic& traffic) {
-  std::vector<RankFlow> between;
-  rank_flows_of(traffic, between);
   const auto gpus = traffic.ranks->gpus();
   std::vector<Flow> flows;
-  flows.reserve(between.size());
-  for (const RankFlow& f : between) {
+  each_rank_flow(traffic, [&](const RankFlow& f) {
     flows.push_back({gpus[static_cast<std::size_t>(f.from)],
                      gpus[static_cast<std::size_t>(f.to)], Bytes{f.bytes}, Bytes{f.work}});
-  }
+  });
   return flows;
 }
 

@@ -33,17 +33,11 @@ struct Traffic {
 
   [[nodiscard]] bool relayed() const { return !share_domain.empty(); }
   [[nodiscard]] double pair_bytes(int s, int d) const;  // unpadded
+  // What crosses the network between two ranks of different domains, as data flows.
+  [[nodiscard]] double network_bytes(int from, int to) const;
 };
 
-// One flow between ranks as data moves.
-struct RankFlow {
-  int from = 0;
-  int to = 0;
-  double bytes = 0;
-  double work = 0;  // bytes over the efficiency
-};
-// The flows one by one, without those to self and those of zero bytes.
-void rank_flows_of(const Traffic& traffic, std::vector<RankFlow>& out);
+// Those of rank_flows.hpp between GPUs.
 std::vector<Flow> flows_of(const Traffic& traffic);
 
 // A full matrix [ranks * ranks] of bytes as traffic; owns its arrays.

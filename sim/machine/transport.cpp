@@ -67,19 +67,28 @@ void LayerExchange::check(const DispatchDemand& demand) const {
 }
 
 // Bytes sent are tokens x these shares x row, so the shares are where bytes could get lost.
-void LayerExchange::check_rows(const DispatchDemand& demand) const {
+void LayerExchange::check_rows(const DispatchDemand& demand) {
+  sums_.resize(static_cast<std::size_t>(demand.groups));
   const auto ranks = static_cast<std::size_t>(demand.ranks);
   const auto nodes = static_cast<std::size_t>(demand.nodes);
   double top_k = -1;
   for (std::size_t g = 0; g < static_cast<std::size_t>(demand.groups); ++g) {
-    double assigned = 0, reached = 0, crossed = 0, excess = 0;
-    for (std::size_t r = g * ranks; r < (g + 1) * ranks; ++r) {
-      assigned += demand.assignments[r];
-      reached += demand.reach_rank[r];
-      excess = std::max({excess, demand.reach_rank[r] - demand.assignments[r],
-                         demand.reach_rank[r] - 1, -demand.reach_rank[r]});
+    const double* assign = &demand.assignments[g * ranks];
+    const double* reach = &demand.reach_rank[g * ranks];
+    double assigned = 0, reached = 0, crossed = 0, excess = 0, most = 0, least = 0;
+#pragma omp simd reduction(+ : assigned, reached) reduction(max : excess, most) \
+    reduction(min : least)
+    for (std::size_t r = 0; r < ranks; ++r) {
+      assigned += assign[r];
+      reached += reach[r];
+      const double over = reach[r] - assign[r];
+      excess = over > excess ? over : excess;
+      most = reach[r] > most ? reach[r] : most;
+      least = reach[r] < least ? reach[r] : least;
     }
+    excess = std::max({excess, most - 1, -least});
     for (std::size_t n = g * nodes; n < (g + 1) * nodes; ++n) crossed += demand.reach_node[n];
+    sums_[g] = {assigned, reached, crossed};
     if (assigned == 0 && reached == 0) continue;  // a group without tokens
     if (top_k < 0) top_k = assigned;
     const double rounding = 1e-6 * top_k;
@@ -143,14 +152,10 @@ LayerExchange::Even LayerExchange::even(const DispatchDemand& demand) {
       group_weight_[static_cast<std::size_t>(demand.group_of_rank[r])] += weight_[r];
     }
     for (std::size_t g = 0; g < group_weight_.size(); ++g) {
-      const auto row_sum = [&](std::span<const double> shares) {
-        const std::size_t width = shares.size() / group_weight_.size();
-        double sum = 0;
-        for (const double share : shares.subspan(g * width, width)) sum += share;
-        return sum;
-      };
-      pairs += group_weight_[g] * row_sum(traffic_.share);
-      if (traffic_.relayed()) domains += group_weight_[g] * row_sum(traffic_.share_domain);
+      const RowSums& row = sums_[g];
+      pairs +=
+          group_weight_[g] * (pattern_ == Pattern::per_expert ? row.assigned : row.reached);
+      domains += group_weight_[g] * row.crossed;
     }
   }
   Even out;

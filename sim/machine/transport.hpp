@@ -43,9 +43,15 @@ class LayerExchange {
   const Traffic& fill(const DispatchDemand& demand, Bytes row, Direction direction,
                       const TransportCost& cost);
   void check(const DispatchDemand& demand) const;
-  // Each row against what its tokens are: top_k assignments, and no rank or node reached more
-  // often than that or than once.
-  void check_rows(const DispatchDemand& demand) const;
+  // Of one token of a group, over all ranks or nodes.
+  struct RowSums {
+    double assigned = 0;  // experts
+    double reached = 0;   // ranks
+    double crossed = 0;   // nodes
+  };
+  // Adds up each row and holds it against what its tokens are: top_k assignments, and no rank
+  // or node reached more often than that or than once.
+  void check_rows(const DispatchDemand& demand);
   [[nodiscard]] Bytes largest_pair(const DispatchDemand& demand);
   // What a GPU would take on average at the links' full bandwidth.
   struct Even {
@@ -63,6 +69,7 @@ class LayerExchange {
   BytesPerSecond network_bandwidth_{0};  // of a GPU
   std::vector<double> weight_;           // [ranks]
   std::vector<double> group_weight_;     // [groups] sum, or largest
+  std::vector<RowSums> sums_;            // [groups]
   Traffic traffic_;
 };
 

@@ -22,6 +22,8 @@ class PhaseTotals {
   // The step has ended and took `whole`: what no layer took goes to row `layers()`.
   void end(bool prefill, const CauseSeconds& whole);
 
+  // [layers + 1] of the step that ended last.
+  [[nodiscard]] const std::vector<CauseSeconds>& last_rows() const { return pending_; }
   [[nodiscard]] int layers() const { return static_cast<int>(pending_.size()) - 1; }
   [[nodiscard]] std::int64_t steps(bool prefill) const { return kind(prefill).steps; }
   // [layers + 1] sums over the steps.

@@ -12,9 +12,6 @@ namespace {
 
 std::size_t z(int i) { return static_cast<std::size_t>(i); }
 
-// d/dx of 1 - (1 - p)^x at x = 1; 0 where p is 0 or 1.
-double slope_of(double p) { return p > 0 && p < 1 ? -(1 - p) * std::log1p(-p) : 0.0; }
-
 struct Share {
   int place;  // rank or node
   double amount;
@@ -114,13 +111,15 @@ Reach::Reach(const Placement& placement, DispatchPolicy& policy,
     policy.learn(l, sample);
     std::vector<double> counts(z(placement.experts), 0.0);
     for (const std::uint16_t e : sample.experts) counts[e] += 1;
-    policy.shares(l, counts, shares_.emplace_back());
-    sample_layer(l, policy, sample);
+    std::vector<double> shares;
+    policy.shares(l, counts, shares);
+    sample_layer(l, policy, sample, shares);
     check(demand_.back());
   }
 }
 
-void Reach::sample_layer(int layer, const DispatchPolicy& policy, const TokenView& sample) {
+void Reach::sample_layer(int layer, const DispatchPolicy& policy, const TokenView& sample,
+                         std::span<const double> shares) {
   DispatchDemand& d = demand_[at(layer)];
   const auto gpus = placement_->slot_gpus(layer);
   const auto experts = placement_->slot_experts(layer);
@@ -133,33 +132,49 @@ void Reach::sample_layer(int layer, const DispatchPolicy& policy, const TokenVie
     MOESIM_LAW(d.groups == 1, "policies that look at tokens do not look at sources");
     accumulate_tokens(*placement_, layer, policy, sample, d);
   }
+  // A group that treats a place as the first group does has the same chances there.
+  const auto as_first = [&](std::size_t group, std::size_t slot_begin, std::size_t slot_end) {
+    const double* first = shares.data();
+    return group > 0 && std::equal(first + slot_begin, first + slot_end,
+                                   first + group * experts.size() + slot_begin);
+  };
+  const auto begin = placement_->gpu_slots(layer);
+  const std::size_t per_node = ranks / nodes;
   for (std::size_t group = 0; group < z(d.groups) && !policy.looks_at_tokens(); ++group) {
+    std::vector<char> rank_as_first(ranks);
+    std::vector<char> node_as_first(nodes);
+    for (std::size_t r = 0; r < ranks; ++r) {
+      rank_as_first[r] = as_first(group, z(begin[r]), z(begin[r + 1]));
+    }
+    for (std::size_t n = 0; n < nodes; ++n) {
+      node_as_first[n] = as_first(group, z(begin[n * per_node]), z(begin[(n + 1) * per_node]));
+    }
     Shares to_rank(z(placement_->experts));
     Shares to_node(z(placement_->experts));
     for (std::size_t s = 0; s < experts.size(); ++s) {
-      const double amount = shares_[at(layer)][group * experts.size() + s];
+      const double amount = shares[group * experts.size() + s];
       if (amount <= 0) continue;
-      add_share(to_rank[z(experts[s])], gpus[s], amount);
-      add_share(to_node[z(experts[s])], placement_->node_of(gpus[s]), amount);
+      const int node = placement_->node_of(gpus[s]);
+      if (!rank_as_first[z(gpus[s])]) add_share(to_rank[z(experts[s])], gpus[s], amount);
+      if (!node_as_first[z(node)]) add_share(to_node[z(experts[s])], node, amount);
     }
     accumulate(sample, to_rank, std::span(d.assignments).subspan(group * ranks, ranks),
                std::span(d.reach_rank).subspan(group * ranks, ranks));
     accumulate(sample, to_node, {}, std::span(d.reach_node).subspan(group * nodes, nodes));
+    for (std::size_t r = 0; r < ranks; ++r) {
+      if (!rank_as_first[r]) continue;
+      d.assignments[group * ranks + r] = d.assignments[r];
+      d.reach_rank[group * ranks + r] = d.reach_rank[r];
+    }
+    for (std::size_t n = 0; n < nodes; ++n) {
+      if (node_as_first[n]) d.reach_node[group * nodes + n] = d.reach_node[n];
+    }
   }
-  auto& inverse = inverse_.emplace_back();
-  for (const double a : d.assignments) inverse.push_back(a > 0 ? 1 / a : 0.0);
-  auto& slope = slope_.emplace_back();
-  for (const double p : d.reach_rank) slope.push_back(slope_of(p));
-  auto& slope_node = slope_node_.emplace_back();
-  for (const double p : d.reach_node) slope_node.push_back(slope_of(p));
+  tables_.emplace_back(d, shares, experts, placement_->gpu_slots(layer));
 }
 
 void Reach::rescale(int layer, std::span<const double> counts, DispatchDemand& out) const {
   const DispatchDemand& base = demand_[at(layer)];
-  const auto experts = placement_->slot_experts(layer);
-  const auto begin = placement_->gpu_slots(layer);
-  const std::size_t ranks = z(base.ranks);
-  const std::size_t nodes = z(base.nodes);
   if (out.groups != base.groups || out.ranks != base.ranks || out.nodes != base.nodes) {
     const auto tokens = std::move(out.tokens);
     out = base;
@@ -172,38 +187,10 @@ void Reach::rescale(int layer, std::span<const double> counts, DispatchDemand& o
     out.reach_node = base.reach_node;
     return;
   }
-  const double per_token = top_k_ / total;
-  const std::size_t per_node = ranks / nodes;
-  for (std::size_t group = 0; group < z(base.groups); ++group) {
-    const double* share = &shares_[at(layer)][group * experts.size()];
-    for (std::size_t node = 0; node < nodes; ++node) {
-      double now = 0;
-      double then = 0;
-      double most = 0;
-      double any = 0;  // union bound: a node is reached at most as often as its ranks are
-      for (std::size_t r = node * per_node; r < (node + 1) * per_node; ++r) {
-        double a = 0;
-        for (std::size_t s = z(begin[r]); s < z(begin[r + 1]); ++s) {
-          a += counts[z(experts[s])] * share[s];
-        }
-        a *= per_token;
-        const std::size_t i = group * ranks + r;
-        const double p =
-            base.reach_rank[i] + (a * inverse_[at(layer)][i] - 1) * slope_[at(layer)][i];
-        out.assignments[i] = a;
-        out.reach_rank[i] = std::clamp(p, 0.0, std::min(a, 1.0));
-        now += a;
-        then += base.assignments[i];
-        most = std::max(most, out.reach_rank[i]);
-        any += out.reach_rank[i];
-      }
-      const std::size_t i = group * nodes + node;
-      const double x = then > 0 ? now / then : 1.0;
-      const double p = base.reach_node[i] + (x - 1) * slope_node_[at(layer)][i];
-      out.reach_node[i] = std::clamp(p, most, std::max(most, std::min({now, any, 1.0})));
-    }
-  }
-  check(out);
+  tables_[at(layer)].fill(counts, top_k_ / total, out);
+  const auto row = std::span(out.assignments).first(z(out.ranks));
+  MOESIM_LAW(std::abs(std::accumulate(row.begin(), row.end(), 0.0) - top_k_) <= 1e-6 * top_k_,
+             "tokens routed = tokens x top_k");
 }
 
 void Reach::check(const DispatchDemand& d) const {

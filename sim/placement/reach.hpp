@@ -9,6 +9,7 @@
 #include "sim/machine/demand.hpp"
 #include "sim/placement/dispatch.hpp"
 #include "sim/placement/problem.hpp"
+#include "sim/placement/reach_tables.hpp"
 
 namespace moesim {
 
@@ -38,16 +39,14 @@ class Reach {
 
  private:
   static std::size_t at(int i) { return static_cast<std::size_t>(i); }
-  void sample_layer(int layer, const DispatchPolicy& policy, const TokenView& sample);
+  void sample_layer(int layer, const DispatchPolicy& policy, const TokenView& sample,
+                    std::span<const double> shares);
   void check(const DispatchDemand& demand) const;
 
   const Placement* placement_;
   int top_k_;
-  std::vector<DispatchDemand> demand_;           // [layers]
-  std::vector<std::vector<double>> shares_;      // [layers][groups * layer slots]
-  std::vector<std::vector<double>> inverse_;     // [layers][groups * ranks] 1 / assignments
-  std::vector<std::vector<double>> slope_;       // [layers][groups * ranks] d reach_rank / dx
-  std::vector<std::vector<double>> slope_node_;  // [layers][groups * nodes]
+  std::vector<DispatchDemand> demand_;  // [layers]
+  std::vector<ReachTables> tables_;     // [layers]
 };
 
 }  // namespace moesim

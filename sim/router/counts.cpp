@@ -46,8 +46,8 @@ constexpr float kPlenty = 12.0F;
 
 // log(1 - p) to float precision.
 float log_miss(float p) {
-  if (p > 0.03F) return std::log1p(-p);
-  return -p * (1 + p * (0.5F + p * (1.0F / 3 + p * 0.25F)));
+  if (p > 0.1F) return std::log1p(-p);
+  return -p * (1 + p * (1.0F / 2 + p * (1.0F / 3 + p * (1.0F / 4 + p * (1.0F / 5 + p / 6)))));
 }
 
 // Binomial(n, p) with a small mean, by sequential search from u in [0, 1).

@@ -144,6 +144,7 @@ const FieldTable& traffic_fields();
 const FieldTable& fault_fields();
 const FieldTable& scale_fields();
 const FieldTable& slo_fields();
+const FieldTable& sweep_fields();
 
 // Checks `value` against the field's kind, unit, range and choices.
 struct BadValue {

@@ -36,6 +36,12 @@ class Places {
   std::map<std::string, Span, std::less<>> spans_;
 };
 
+// The grid of `moesim sweep`: "key=a,b" or "key=from:to:step" each.
+struct SweepOptions {
+  std::vector<std::string> vary;
+  friend bool operator==(const SweepOptions&, const SweepOptions&) = default;
+};
+
 struct Scenario {
   std::string name = "scenario";
   std::uint64_t seed = 1;
@@ -51,6 +57,7 @@ struct Scenario {
   std::vector<FaultOptions> faults;
   std::vector<ScaleOptions> scales;
   SloOptions slo;
+  SweepOptions sweep;
   Places places;
 
   friend bool operator==(const Scenario&, const Scenario&) = default;

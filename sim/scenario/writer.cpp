@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "sim/scenario/fields.hpp"
 #include "sim/scenario/reference.hpp"
 #include "sim/scenario/scenario.hpp"
@@ -44,6 +46,23 @@ std::string toml_scalar(const Field& field, FieldKind kind, const Scalar& value)
   }
 }
 
+bool untouched(const FieldTable& fields, void* owner, void* defaults) {
+  return std::ranges::all_of(fields.fields, [&](const Field& field) {
+    if (field.kind == FieldKind::table || field.kind == FieldKind::tables) return true;
+    return field.load(owner) == field.load(defaults);
+  });
+}
+
+// Whether the key that excuses this one is there: cluster.group for cluster.gpu.
+bool excused(const Field& field, const FieldTable& fields, void* owner) {
+  for (const Field& other : fields.fields) {
+    if (other.name == field.unless && other.kind == FieldKind::tables) {
+      return other.count(owner) > 0;
+    }
+  }
+  return false;
+}
+
 // `owner` is read only; the fields' accessors are shared with the reader, hence not const.
 // `defaults` is the same struct as the default scenario has it.
 void write_table(std::string& out, const FieldTable& fields, void* owner, void* defaults,
@@ -61,6 +80,10 @@ void write_table(std::string& out, const FieldTable& fields, void* owner, void* 
     const std::string name = path.empty() ? field.name : path + "." + field.name;
     if (field.kind == FieldKind::table) {
       if (field.present && !field.present(owner)) continue;
+      if (excused(field, fields, owner) &&
+          untouched(*field.fields, field.member(owner), field.member(defaults))) {
+        continue;
+      }
       out += fmt::format("\n[{}]\n", name);
       write_table(out, *field.fields, field.member(owner), field.member(defaults), name);
     } else if (field.kind == FieldKind::tables) {

@@ -108,6 +108,8 @@ class AttentionRank {
   std::vector<RankRequest> evict_all();
 
   [[nodiscard]] int waiting() const { return static_cast<int>(waiting_.size()); }
+  // Those in the running batch, oldest first.
+  [[nodiscard]] const std::vector<RankRequest>& requests() const { return running_; }
   [[nodiscard]] int running() const { return static_cast<int>(running_.size()); }
   [[nodiscard]] bool idle() const { return waiting_.empty() && running_.empty(); }
   [[nodiscard]] std::int64_t used_blocks() const { return used_blocks_; }

@@ -84,6 +84,7 @@ class Instance {
   [[nodiscard]] std::int64_t peak_blocks() const { return peak_blocks_; }
   // Share of the KV blocks in use now, where a rank has `blocks`.
   [[nodiscard]] double kv_used(std::int64_t blocks) const;
+  [[nodiscard]] const std::vector<AttentionRank>& ranks() const { return ranks_; }
   [[nodiscard]] const StepModel& model() const { return *model_; }
   [[nodiscard]] StepModel& model() { return *model_; }
   [[nodiscard]] int waiting() const;

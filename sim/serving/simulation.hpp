@@ -77,6 +77,11 @@ class Simulation {
       std::function<void(int instance, const StepReport& report, Seconds begin, Seconds end)>;
   void observe_steps(StepObserver observer) { observer_ = std::move(observer); }
 
+  // Told when an instance has planned a step, before the step is priced; a step without tokens
+  // never begins. Before run().
+  using PlanObserver = std::function<void(int instance, Seconds now)>;
+  void observe_plans(PlanObserver observer) { plan_observer_ = std::move(observer); }
+
   // Runs until every request has ended.
   void run(const Watch& watch = {});
 
@@ -95,6 +100,7 @@ class Simulation {
   [[nodiscard]] const LayerCosts& costs() const { return *pool_costs_.front(); }
   // Of the tenants, distinct, as the routers number them.
   [[nodiscard]] const std::vector<std::string>& domains() const { return domains_; }
+  [[nodiscard]] const std::vector<int>& domain_of_tenant() const { return domain_of_tenant_; }
   // Faults and rebalances, in order of their beginning.
   [[nodiscard]] const std::vector<Incident>& incidents() const { return incidents_; }
   // Requests that lost their GPU and began anew.
@@ -225,6 +231,7 @@ class Simulation {
   std::int64_t ended_ = 0;
   Watch watch_;
   StepObserver observer_;
+  PlanObserver plan_observer_;
 };
 
 }  // namespace moesim

@@ -169,7 +169,10 @@ InstanceHooks Simulation::hooks_for(int id) {
   hooks.step = [this, id](const StepReport& report, Seconds begin, Seconds end) {
     step_ended(id, report, begin, end);
   };
-  hooks.admitted = [this](Seconds now) { note_queues(now); };
+  hooks.admitted = [this, id](Seconds now) {
+    note_queues(now);
+    if (plan_observer_) plan_observer_(id, now);
+  };
   hooks.finished = [this](RequestId, Seconds now) { request_done(now); };
   hooks.shed = [this](const RankRequest& request, Seconds now) {
     recorder_->shed(RequestId{request.request}, now);

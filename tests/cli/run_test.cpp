@@ -60,6 +60,22 @@ TEST_CASE(
   CHECK(says(read_file(folder.path / "plots" / "cdf_ttft.svg"), "<svg"));
 }
 
+TEST_CASE("--trace-window chooses what trace.pftrace shows, and a wrong one is refused") {
+  const RunFolder folder;
+  const auto run = [&](const char* window) {
+    return run_program({"run", kScenario, "--set", "requests=60", "--trace-window", window,
+                        "-o", folder.path});
+  };
+  CHECK(run("0s:100s").status == 0);
+  const auto whole = fs::file_size(folder.path / "trace.pftrace");
+  CHECK(run("1s:1200ms").status == 0);
+  CHECK(fs::file_size(folder.path / "trace.pftrace") < whole / 4);
+  CHECK(fs::file_size(folder.path / "trace.pftrace") > 1000);
+  const Outcome wrong = run("2s:1s");
+  CHECK(wrong.status == 2);
+  CHECK(says(wrong.err, "FROM before UNTIL"));
+}
+
 TEST_CASE("the schema beside the shipped scenarios is the program's own") {
   CHECK(run_program({"schema"}).out ==
         read_file(MOESIM_SOURCE "/scenarios/moesim.schema.json"));

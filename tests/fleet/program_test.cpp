@@ -131,6 +131,39 @@ TEST_CASE("a sweep is refused over an old store, and a wrong key before any run"
   CHECK(run_program({"report", file}).status == 2);
 }
 
+TEST_CASE("[sweep] in the scenario and --vary make the same store") {
+  const Folder folder;
+  write_file(folder.path / "grid.toml",
+             std::string(kSmall) + "[sweep]\nvary = [\"seed=1:2:1\", \"serving.tp=1,2\"]\n");
+  CHECK(run_program({"sweep", folder.file("grid.toml"), "-o", folder.file("a")}).status == 0);
+  CHECK(run_program({"sweep", folder.file("small.toml"), "--vary", "seed=1:2:1", "--vary",
+                     "serving.tp=1,2", "-o", folder.file("b")})
+            .status == 0);
+  const auto runs = SweepStore::read(folder.file("a")).runs;
+  CHECK(runs.size() == 4);
+  CHECK(runs == SweepStore::read(folder.file("b")).runs);
+  // --vary comes before [sweep], and a grid that grows keeps what has been run.
+  const Outcome more =
+      run_program({"sweep", folder.file("grid.toml"), "--vary", "seed=1:3:1", "--vary",
+                   "serving.tp=1,2", "--resume", "-o", folder.file("a")});
+  CHECK(more.status == 0);
+  CHECK(says(more.err, "2 runs done, 4 were there"));
+}
+
+TEST_CASE("a wrong [sweep] is told with its place, and a sweep of nothing is refused") {
+  const Folder folder;
+  write_file(folder.path / "grid.toml",
+             std::string(kSmall) + "[sweep]\nvary = [\"seed=3:1:1\"]\n");
+  const Outcome wrong = run_program({"sweep", folder.file("grid.toml")});
+  CHECK(wrong.status == 2);
+  CHECK(says(wrong.err, "grid.toml:15:"));
+  CHECK(says(wrong.err, "sweep.vary seed: the range '3:1:1' leads nowhere"));
+  const Outcome nothing = run_program({"sweep", folder.file("small.toml")});
+  CHECK(nothing.status == 2);
+  CHECK(says(nothing.err, "nothing to vary"));
+  CHECK(run_program({"explain", "sweep.vary"}).status == 0);
+}
+
 TEST_CASE("a failed run is recorded with its error and does not stop the sweep") {
   const Folder folder;
   const std::string store = folder.file("s.sqlite");
@@ -149,6 +182,17 @@ TEST_CASE("a failed run is recorded with its error and does not stop the sweep")
   CHECK(says(report.out, "serving.tp"));
   CHECK(says(report.out, content.runs[1].error));
   CHECK(says(read_file(folder.file("s.html")), "data-sweep"));
+}
+
+TEST_CASE(
+    "a shard whose runs all fail is done all the same: other shards may have better ones") {
+  const Folder folder;
+  const std::vector<std::string> words{"sweep", folder.file("small.toml"), "--vary",
+                                       "serving.tp=3,1"};
+  auto shard = words;
+  shard.insert(shard.end(), {"--shard", "1/2", "-o", folder.file("shard")});
+  CHECK(run_program(shard).status == 0);
+  CHECK_FALSE(SweepStore::read(folder.file("shard")).runs.at(0).done);
 }
 
 TEST_CASE("shards together are the whole sweep") {

@@ -2,7 +2,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "tests/machine/cases.hpp"
+#include "sim/machine/fluid.hpp"
+#include "tests/machine/demands.hpp"
 
 using namespace moesim;
 using namespace moesim::testing;
@@ -45,6 +46,31 @@ TEST_CASE("Sums of rows and columns give the loads that walking every path gives
         if (link.kind == LinkKind::leaf) continue;
         INFO(link.name);
         CHECK(by_sums.bytes(LinkId{i}).value == Approx(walked[i]).epsilon(1e-9));
+      }
+    }
+  }
+}
+
+TEST_CASE("Sums corrected for detours load every link as the flows one by one do") {
+  Cluster cluster = build_cluster(hopper(4));
+  const RankGroup ranks(cluster, all_gpus(cluster));
+  const DispatchDemand demand = skewed_demand(ranks, 8, 128, 0.7, 1);
+  for (const char* down : {"node1.nic2.up", "node3.nic7.down"}) {
+    cluster.set_scale(*cluster.find_link(down), 0);
+    for (const Pattern pattern :
+         {Pattern::per_rank, Pattern::per_domain, Pattern::per_expert, Pattern::padded}) {
+      LayerExchange layer(ranks, pattern, find_transport_fit(to_text(pattern), "h100-sxm"), 4);
+      for (const bool back : {false, true}) {
+        const Traffic& traffic =
+            back ? layer.combine(demand, 14336_B) : layer.dispatch(demand, 7392_B);
+        LinkLedger sums(cluster.links()), flows(cluster.links());
+        BoundModel().time(traffic, &sums);
+        FluidModel(0.05).time(traffic, &flows);
+        INFO(down << " " << to_text(pattern) << " " << back);
+        for (int i = 0; i < cluster.links(); ++i) {
+          CHECK(sums.bytes(LinkId{i}).value ==
+                Approx(flows.bytes(LinkId{i}).value).epsilon(1e-9).margin(1));
+        }
       }
     }
   }

@@ -2,7 +2,9 @@
 """Reads a Perfetto trace without any of moesim's code and checks that its slices nest.
 
 Prints, sorted: "slices N", "counters N", "flows N", "process NAME", "thread NAME",
-"counter NAME UNIT" and per slice name "sum NAME SECONDS_EXACT SECONDS_BY_CLOCK COUNT".
+"counter NAME UNIT" and per slice name "sum NAME SECONDS_EXACT SECONDS_BY_CLOCK COUNT". With
+--tracks also, separated by tabs: "on THREAD SLICE/INNER SECONDS_EXACT COUNT", "range COUNTER
+LEAST MOST" and "flow NUMBER SLICES NAME_OF_THE_FIRST".
 Exits 1 with a line saying what is wrong with the file.
 """
 import struct
@@ -49,11 +51,12 @@ def message(data):
     return out
 
 
-def main(path):
+def main(path, *options):
     names, annotations, lines = {}, {}, []
     open_slices = defaultdict(list)  # track -> [(name, begin)]
     last, clock, exact = {}, defaultdict(int), defaultdict(float)
-    counts, counters, flows, tracks = defaultdict(int), 0, set(), set()
+    counts, counters, flows, tracks = defaultdict(int), 0, defaultdict(list), {}
+    on, ranges = defaultdict(lambda: [0.0, 0]), {}
     with open(path, "rb") as file:
         packets = [value for number, value in fields(file.read()) if number == 1]
     for packet in map(message, packets):
@@ -63,21 +66,27 @@ def main(path):
             for entry in map(message, data[3]):
                 annotations[entry[1][0]] = entry[2][0].decode()
         for track in map(message, packet[60]):
-            tracks.add(track[1][0])
             if track[3]:
-                lines.append("process " + message(track[3][0])[6][0].decode())
+                name = message(track[3][0])[6][0].decode()
+                lines.append("process " + name)
             elif track[4]:
-                lines.append("thread " + message(track[4][0])[5][0].decode())
+                name = message(track[4][0])[5][0].decode()
+                lines.append("thread " + name)
             else:
-                unit = message(track[8][0])[6]
-                lines.append(" ".join(["counter", track[2][0].decode()] + [u.decode() for u in unit]))
+                unit, name = message(track[8][0])[6], track[2][0].decode()
+                lines.append(" ".join(["counter", name] + [u.decode() for u in unit]))
+            tracks[track[1][0]] = name
         for event in map(message, packet[11]):
             at, track, kind = packet[8][0], event[11][0], event[9][0]
             if track not in tracks:
                 raise SystemExit(f"event on track {track}, which has no descriptor")
-            flows.update(struct.unpack("<Q", f)[0] for f in event[47])
+            for flow in event[47]:
+                flows[struct.unpack("<Q", flow)[0]].append((at, names[event[10][0]]))
             if kind == 4:
                 counters += 1
+                value = struct.unpack("<d", event[44][0])[0]
+                least, most = ranges.get(tracks[track], (value, value))
+                ranges[tracks[track]] = min(least, value), max(most, value)
                 continue
             if at < last.get(track, 0):
                 raise SystemExit(f"time runs back on track {track} at {at} ns")
@@ -88,7 +97,11 @@ def main(path):
                 counts[name] += 1
                 for note in map(message, event[4]):
                     if annotations[note[1][0]] == "seconds":
-                        exact[name] += struct.unpack("<d", note[5][0])[0]
+                        seconds = struct.unpack("<d", note[5][0])[0]
+                        exact[name] += seconds
+                        cell = on[tracks[track], "/".join(n for n, _ in open_slices[track])]
+                        cell[0] += seconds
+                        cell[1] += 1
             elif kind == 2:
                 if not open_slices[track]:
                     raise SystemExit(f"an end without a begin on track {track} at {at} ns")
@@ -98,7 +111,11 @@ def main(path):
         raise SystemExit("a slice never ends")
     lines += [f"slices {sum(counts.values())}", f"counters {counters}", f"flows {len(flows)}"]
     lines += [f"sum {n} {exact[n]!r} {clock[n] / 1e9!r} {counts[n]}" for n in counts]
+    if "--tracks" in options:
+        lines += [f"on\t{t}\t{n}\t{s!r}\t{c}" for (t, n), (s, c) in on.items()]
+        lines += [f"range\t{n}\t{least!r}\t{most!r}" for n, (least, most) in ranges.items()]
+        lines += [f"flow\t{n}\t{len(at)}\t{min(at)[1]}" for n, at in flows.items()]
     print("\n".join(sorted(lines)))
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])

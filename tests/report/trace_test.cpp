@@ -2,53 +2,31 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <map>
-#include <sstream>
 
 #include "sim/base/errors.hpp"
 #include "sim/base/rng.hpp"
+#include "tests/report/decoded_trace.hpp"
 
 using namespace moesim;
 using namespace moesim::literals;
 
 namespace {
 
-struct Decoded {
-  int status = 0;
-  std::string text;
-  std::map<std::string, double> exact, clock;  // seconds per slice name
-  std::map<std::string, int> count;
-};
+using Decoded = DecodedTrace;
 
 // What an independent reader finds in the file.
 Decoded decode(const TraceFile& trace) {
   const auto path = std::filesystem::temp_directory_path() / "moesim_trace_test.pftrace";
   trace.write(path);
-  Decoded out;
-  const std::string command =
-      "python3 " MOESIM_SOURCE "/tests/report/trace_decode.py " + path.string() + " 2>&1";
-  FILE* pipe = ::popen(command.c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  char buffer[4096];
-  while (const std::size_t n = std::fread(buffer, 1, sizeof buffer, pipe)) {
-    out.text.append(buffer, n);
-  }
-  out.status = ::pclose(pipe);
-  std::istringstream lines(out.text);
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string kind, name;
-    words >> kind >> name;
-    if (kind == "sum") words >> out.exact[name] >> out.clock[name] >> out.count[name];
-  }
+  const Decoded out = decode_trace(path);
   std::filesystem::remove(path);
   return out;
 }
 
 bool has_line(const Decoded& decoded, const std::string& line) {
-  return ("\n" + decoded.text + "\n").find("\n" + line + "\n") != std::string::npos;
+  return decoded.has_line(line);
 }
 
 }  // namespace

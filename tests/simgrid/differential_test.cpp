@@ -80,6 +80,27 @@ TEST_CASE("fluid, bound and auto agree with SimGrid flow by flow") {
   }
 }
 
+TEST_CASE("auto agrees with SimGrid flow by flow when NICs and NVLinks are slow or down") {
+  std::printf("  %-18s %5s %6s | auto (error in %%)\n", "link", "GPUs", "scale");
+  for (const int nodes : {2, 4}) {
+    for (const char* name : {"node0.nic3.up", "node1.nic5.down", "leaf1.spine0.up"}) {
+      for (const double scale : {0.0, 0.25, 0.6}) {
+        Cluster cluster = build_cluster(hopper(nodes));
+        const RankGroup ranks(cluster, all_gpus(cluster));
+        cluster.set_scale(*cluster.find_link(name), scale);
+        for (const double cv : {0.0, 0.3, 1.0}) {
+          const MatrixTraffic matrix(ranks, skewed_matrix(ranks.ranks(), 200_KB, cv, 5));
+          const Traffic& traffic = matrix.traffic();
+          const Seconds reference = model("simgrid_flows")->time(traffic).makespan;
+          const double error = model("auto")->time(traffic).makespan / reference - 1;
+          std::printf("  %-18s %5d %6.2f | %7.2f\n", name, ranks.ranks(), scale, 100 * error);
+          CHECK(std::abs(error) <= 0.02);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("One comm per link ends when bound says") {
   const Cluster cluster = build_cluster(hopper(2));
   const RankGroup ranks(cluster, all_gpus(cluster));

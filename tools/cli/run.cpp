@@ -89,7 +89,15 @@ Ran run_into(const fs::path& folder, const Scenario& scenario, const TraceWindow
   write_results(folder, result, walk.recorder(), walk.blame(), &walk.timeline());
   const ReportSeries series = walk.series();
   write_report(folder, result, series, resolved_toml(scenario));
-  if (walk.trace() != nullptr) walk.trace()->write(folder / "trace.pftrace");
+  if (const StepTrace* trace = walk.trace()) {
+    trace->write(folder / "trace.pftrace");
+    if (const auto left_out = trace->steps_left_out(); left_out > 0) {
+      say(
+          fmt::format("trace.pftrace is full: {} later steps of its window are not in it; "
+                      "--trace-window chooses others\n",
+                      left_out));
+    }
+  }
   return {std::move(result), key_sparklines(series), std::move(beside)};
 }
 
@@ -182,10 +190,9 @@ Action declare_run(CLI::App& app) {
       ->capture_default_str()
       ->type_name("N");
   add_jobs_option(app, arguments->jobs);
-  app.add_option(
-         "--trace-window", arguments->trace_window,
-         "Simulated time that trace.pftrace shows; two seconds after the warm-up if not "
-         "given")
+  app.add_option("--trace-window", arguments->trace_window,
+                 "Simulated time that trace.pftrace shows, as 60s:61s; two seconds after the "
+                 "warm-up if not given")
       ->type_name("FROM:UNTIL");
   app.add_option("--dense", arguments->dense,
                  "Beside it a dense model: active or total (as many parameters), or a preset")

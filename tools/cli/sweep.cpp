@@ -76,6 +76,8 @@ Point read_point(const SweepArguments& arguments, const Variant& variant,
   overrides.insert(overrides.end(), variant.settings.begin(), variant.settings.end());
   Point point;
   point.scenario = read_scenario(arguments.scenario.file, overrides, diagnostics);
+  // The grid is no part of its points: what has been run stays so when the grid grows.
+  point.scenario.sweep = {};
   if (!diagnostics.has_errors()) validate(point.scenario, diagnostics);
   point.valid = !diagnostics.has_errors();
   StoredRun& run = point.run;
@@ -119,6 +121,29 @@ fs::path store_path(const SweepArguments& arguments, const std::string& scenario
   return fs::path("runs") / (scenario + ".sqlite");
 }
 
+// Of --vary, else of the scenario's [sweep].
+std::vector<Axis> axes_of(const SweepArguments& arguments) {
+  if (!arguments.vary.empty()) return parse_axes(arguments.vary);
+  Diagnostics diagnostics;
+  const Scenario scenario =
+      read_scenario(arguments.scenario.file, arguments.scenario.set, diagnostics);
+  if (scenario.sweep.vary.empty()) {
+    diagnostics.throw_if_errors();
+    throw InputError("there is nothing to vary",
+                     "--vary KEY=A,B,C, or [sweep] vary = [\"KEY=A,B,C\"] in the scenario");
+  }
+  try {
+    return parse_axes(scenario.sweep.vary, "sweep.vary");
+  } catch (const InputError& error) {
+    Diagnostics placed;
+    for (const Diagnostic& d : error.diagnostics()) {
+      placed.error(scenario.places.of("sweep.vary"), d.message, d.expected, d.hint);
+    }
+    placed.throw_if_errors();
+    throw;
+  }
+}
+
 // What a run sends back; nothing when it was stopped.
 std::string run_point(const Scenario& scenario, const JobLink& link) {
   const Result result = walk_scenario(scenario, link);
@@ -154,7 +179,7 @@ void store_outcome(SweepStore& store, StoredRun run, const JobOutcome& outcome, 
 
 int sweep(const SweepArguments& arguments) {
   const Shard shard = parse_shard(arguments.shard);
-  const std::vector<Axis> axes = parse_axes(arguments.vary);
+  const std::vector<Axis> axes = axes_of(arguments);
   const std::vector<Variant> variants = all_variants(axes);
   std::vector<Point> points = read_points(arguments, variants, shard);
   if (points.empty()) {
@@ -212,7 +237,8 @@ int sweep(const SweepArguments& arguments) {
                   path.string()));
   print(path.string() + "\n");
   if (!whole) throw Interrupted{};
-  return tally.done + before > 0 ? kDone : kFailed;
+  // Other shards may have what this one has not: a job array should not stop for it.
+  return tally.done + before > 0 || shard.of > 1 ? kDone : kFailed;
 }
 
 }  // namespace
@@ -222,8 +248,7 @@ Action declare_sweep(CLI::App& app) {
   add_scenario_arguments(app, arguments->scenario);
   app.add_option("--vary", arguments->vary,
                  "A key and its values, KEY=A,B,C or KEY=FROM:TO:STEP; repeatable: the grid of "
-                 "all combinations is run")
-      ->required()
+                 "all combinations is run. Without it, what [sweep] in FILE says")
       ->allow_extra_args(false)
       ->type_name("KEY=VALUES");
   add_jobs_option(app, arguments->jobs);

@@ -67,7 +67,8 @@ std::string value_text(double number, const std::string& unit) {
 }
 
 // FROM:TO:STEP; nothing when it is no range.
-std::optional<std::vector<std::string>> range_of(std::string_view key, std::string_view text) {
+std::optional<std::vector<std::string>> range_of(std::string_view key, std::string_view text,
+                                                 std::string_view where) {
   const std::vector<std::string> parts = split(text, ':');
   if (parts.size() != 3) return std::nullopt;
   std::vector<Number> numbers;
@@ -79,7 +80,7 @@ std::optional<std::vector<std::string>> range_of(std::string_view key, std::stri
   const std::string unit = numbers[2].unit;
   for (const Number& number : numbers) {
     if (!number.unit.empty() && number.unit != unit) {
-      throw InputError(fmt::format("--vary {}: the range '{}' mixes units", key, text),
+      throw InputError(fmt::format("{} {}: the range '{}' mixes units", where, key, text),
                        "one unit, after the last number: 10:40:5 req/s");
     }
   }
@@ -87,7 +88,7 @@ std::optional<std::vector<std::string>> range_of(std::string_view key, std::stri
   const double steps = (to - from) / step;
   if (!(steps >= 0) || steps > static_cast<double>(kMostValues)) {
     throw InputError(
-        fmt::format("--vary {}: the range '{}' leads nowhere", key, text),
+        fmt::format("{} {}: the range '{}' leads nowhere", where, key, text),
         fmt::format("a step that leads from FROM to TO in at most {} steps", kMostValues));
   }
   std::vector<std::string> values;
@@ -100,36 +101,36 @@ std::optional<std::vector<std::string>> range_of(std::string_view key, std::stri
 
 }  // namespace
 
-Axis parse_axis(std::string_view text) {
+Axis parse_axis(std::string_view text, std::string_view where) {
   const std::size_t equals = text.find('=');
   Axis axis;
   if (equals != std::string_view::npos) axis.key = trimmed(text.substr(0, equals));
   if (axis.key.empty()) {
-    throw InputError(fmt::format("--vary '{}' names no key", text), kForms);
+    throw InputError(fmt::format("{} '{}' names no key", where, text), kForms);
   }
   const std::string_view values = text.substr(equals + 1);
-  axis.values = range_of(axis.key, values).value_or(split(values, ','));
+  axis.values = range_of(axis.key, values, where).value_or(split(values, ','));
   std::vector<std::string> sorted = axis.values;
   std::ranges::sort(sorted);
   if (sorted.front().empty()) {
-    throw InputError(fmt::format("--vary {} has an empty value", axis.key), kForms);
+    throw InputError(fmt::format("{} {} has an empty value", where, axis.key), kForms);
   }
   const auto twice = std::ranges::adjacent_find(sorted);
   if (twice != sorted.end()) {
-    throw InputError(fmt::format("--vary {} has the value '{}' twice", axis.key, *twice),
+    throw InputError(fmt::format("{} {} has the value '{}' twice", where, axis.key, *twice),
                      "each value once");
   }
   return axis;
 }
 
-std::vector<Axis> parse_axes(const std::vector<std::string>& texts) {
+std::vector<Axis> parse_axes(const std::vector<std::string>& texts, std::string_view where) {
   std::vector<Axis> axes;
   for (const std::string& text : texts) {
-    axes.push_back(parse_axis(text));
+    axes.push_back(parse_axis(text, where));
     for (std::size_t i = 0; i + 1 < axes.size(); ++i) {
       if (axes[i].key == axes.back().key) {
-        throw InputError(fmt::format("--vary {} is there twice", axes[i].key),
-                         "all values of a key in one --vary");
+        throw InputError(fmt::format("{} {} is there twice", where, axes[i].key),
+                         "all values of a key in one place");
       }
     }
   }

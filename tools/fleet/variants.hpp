@@ -16,9 +16,11 @@ struct Axis {
 // ends in, with a unit after the last number if need be: "traffic.arrivals.rate=10:40:5 req/s".
 // Throws InputError: no key, no value, a step that leads nowhere, more than 100,000 values, a
 // value twice.
-Axis parse_axis(std::string_view text);
+// `where` is what messages call the place: an option, or a key of the scenario.
+Axis parse_axis(std::string_view text, std::string_view where = "--vary");
 // The same for each; throws also when two have the same key.
-std::vector<Axis> parse_axes(const std::vector<std::string>& texts);
+std::vector<Axis> parse_axes(const std::vector<std::string>& texts,
+                             std::string_view where = "--vary");
 
 struct Variant {
   int position = 0;                   // in the order of all combinations

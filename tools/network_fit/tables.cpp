@@ -1,12 +1,11 @@
 #include "tools/network_fit/tables.hpp"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <cmath>
 #include <sstream>
 
 #include "sim/base/errors.hpp"
+#include "sim/base/gzip.hpp"
 
 namespace moesim::network_fit {
 namespace {
@@ -261,15 +260,7 @@ void published(const std::string& folder, Samples& out) {
 }  // namespace
 
 std::vector<Row> read_csv(const std::string& path) {
-  const gzFile file = gzopen(path.c_str(), "rb");  // reads plain files too
-  if (file == nullptr) throw WorldError("cannot read " + path);
-  std::string text;
-  char buffer[1 << 16];
-  for (int got; (got = gzread(file, buffer, sizeof buffer)) > 0;) {
-    text.append(buffer, static_cast<std::size_t>(got));
-  }
-  gzclose(file);
-  std::stringstream stream(text);
+  std::stringstream stream(read_text(path));
   std::vector<std::string> header;
   std::vector<Row> rows;
   for (std::string line; std::getline(stream, line);) {

@@ -15,7 +15,7 @@ using protozero::pbf_writer;
 
 // Upper bounds of what one thing takes in the file, held by a law in `bytes`.
 constexpr std::size_t kTrackBytes = 64;
-constexpr std::size_t kSliceBytes = 96;
+constexpr std::size_t kSliceBytes = 112;
 constexpr std::size_t kFlowBytes = 10;
 constexpr std::size_t kSampleBytes = 40;
 constexpr std::size_t kNameBytes = 16;
@@ -64,7 +64,7 @@ enum : protozero::pbf_tag_type {
 }  // namespace field
 
 enum EventType { kBegin = 1, kEnd = 2, kInstant = 3, kCounter = 4 };
-enum AnnotationName : std::uint64_t { kSeconds = 1, kLayer = 2 };
+enum AnnotationName : std::uint64_t { kSeconds = 1, kLayer = 2, kExpert = 3 };
 constexpr std::uint32_t kSequence = 1;
 constexpr std::uint32_t kStateCleared = 1;
 constexpr std::uint32_t kNeedsState = 2;
@@ -121,6 +121,12 @@ bool TraceFile::wants(Seconds begin) const {
   return begin >= options_.from && begin < options_.until;
 }
 
+bool TraceFile::has(const TraceRoom& room) const {
+  return spent_ + kSliceBytes * room.slices + kFlowBytes * room.flows +
+             kSampleBytes * room.samples <=
+         options_.max_bytes;
+}
+
 std::uint32_t TraceFile::intern(std::string_view name) {
   if (const auto known = names_.find(name); known != names_.end()) return known->second;
   spent_ += kNameBytes + name.size();
@@ -137,7 +143,8 @@ void TraceFile::slice(const TraceSlice& slice) {
   if (!wants(slice.begin) || !spend(kSliceBytes + kFlowBytes * slice.flows.size())) return;
   slices_.push_back({slice.begin.value, slice.end.value, slice.track.value, intern(slice.name),
                      static_cast<std::uint32_t>(flows_.size()),
-                     static_cast<std::uint32_t>(slice.flows.size()), slice.layer});
+                     static_cast<std::uint32_t>(slice.flows.size()), slice.layer,
+                     slice.expert});
   flows_.insert(flows_.end(), slice.flows.begin(), slice.flows.end());
 }
 
@@ -221,6 +228,7 @@ void TraceFile::write_names(std::string& out) const {
   for (const auto& [name, iid] : names_) intern_entry(data, field::event_names, iid, name);
   intern_entry(data, field::annotation_names, kSeconds, "seconds");
   intern_entry(data, field::annotation_names, kLayer, "layer");
+  intern_entry(data, field::annotation_names, kExpert, "expert");
 }
 
 void TraceFile::write_tracks(std::string& out) const {
@@ -266,11 +274,14 @@ void TraceFile::write_event(std::string& out, const Event& event) const {
     seconds.add_uint64(field::annotation_name_iid, kSeconds);
     seconds.add_double(field::annotation_double, slice.end - slice.begin);
   }
-  if (slice.layer >= 0) {
-    pbf_writer layer(body, field::annotations);
-    layer.add_uint64(field::annotation_name_iid, kLayer);
-    layer.add_int64(field::annotation_int, slice.layer);
-  }
+  const auto note = [&](AnnotationName name, std::int32_t value) {
+    if (value < 0) return;
+    pbf_writer writer(body, field::annotations);
+    writer.add_uint64(field::annotation_name_iid, name);
+    writer.add_int64(field::annotation_int, value);
+  };
+  note(kLayer, slice.layer);
+  note(kExpert, slice.expert);
   for (std::uint32_t f = 0; f < slice.flows; ++f) {
     body.add_fixed64(field::flow_ids, flows_[slice.flow_at + f]);
   }

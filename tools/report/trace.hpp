@@ -47,6 +47,14 @@ struct TraceSlice {
   Seconds end{0};
   int layer = -1;  // -1: belongs to no layer
   std::span<const std::uint64_t> flows = {};
+  int expert = -1;  // -1: of no single expert
+};
+
+// So many things of a file.
+struct TraceRoom {
+  std::size_t slices = 0;
+  std::size_t flows = 0;
+  std::size_t samples = 0;
 };
 
 class TraceFile {
@@ -59,6 +67,9 @@ class TraceFile {
 
   // Whether something that begins then would be kept: lets a caller skip the work.
   [[nodiscard]] bool wants(Seconds begin) const;
+
+  // Whether so much more goes into the file, names that are new to it aside.
+  [[nodiscard]] bool has(const TraceRoom& room) const;
 
   // In any order; slices of one track nest or lie apart to the nanosecond, the file's clock
   // (BrokenLaw in `bytes` otherwise). Each also carries its exact `seconds`.
@@ -81,7 +92,7 @@ class TraceFile {
   struct Slice {
     double begin, end;
     std::uint32_t track, name, flow_at, flows;
-    std::int32_t layer;
+    std::int32_t layer, expert;
   };
   struct Sample {
     double at, value;

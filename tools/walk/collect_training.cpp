@@ -162,7 +162,8 @@ Result collect_training(const Scenario& scenario, const Cluster& cluster,
   const std::vector<const MoeStep*> groups = run.experts();
   collect_layers(groups, 1, result);
   collect_overflow(groups, scenario.model.top_k, result);
-  collect_router(scenario, groups, {"default"}, run.duration(), result);
+  const std::vector<TenantShare> tenants{{.tenant = "default", .domain = "default"}};
+  collect_router(scenario, groups, tenants, run.duration(), result);
   result.steps = steps;
   collect_gpus(cluster, run, result);
   Seconds exchanging{0};

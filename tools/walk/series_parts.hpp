@@ -37,7 +37,7 @@ std::vector<std::string> layer_labels(const ModelShape& model);
 // ttft, tpot, e2el over all requests and by tenant.
 void collect_cdfs(const Recorder& recorder, ReportSeries& series);
 
-// Surges and faults of the scenario that lie within the run.
+// Surges of the scenario that lie within the run; faults are the simulation's incidents.
 void collect_marks(const Scenario& scenario, Seconds duration, ReportSeries& series);
 
 }  // namespace moesim

@@ -46,12 +46,6 @@ void add_surge(const std::string& tenant, const SurgeOptions& surge, ReportSerie
                           fmt::format("{} x {:.3g}", tenant, surge.times)});
 }
 
-std::string fault_text(const FaultOptions& fault) {
-  if (fault.bandwidth <= 0 || fault.speed <= 0) return fault.target + " down";
-  return fmt::format("{} at {:.3g} %", fault.target,
-                     100 * std::min(fault.bandwidth, fault.speed));
-}
-
 }  // namespace
 
 void collect_cdfs(const Recorder& recorder, ReportSeries& series) {
@@ -65,10 +59,6 @@ void collect_marks(const Scenario& scenario, Seconds duration, ReportSeries& ser
   for (const TenantOptions& tenant : scenario.traffic.tenants) {
     add_surge(tenant.name, tenant.surge, series);
     for (const SurgeOptions& surge : tenant.surges) add_surge(tenant.name, surge, series);
-  }
-  for (const FaultOptions& fault : scenario.faults) {
-    const Seconds until = fault.lasts.value < 0 ? duration : fault.at + fault.lasts;
-    series.marks.push_back({fault.at, until, "fault", fault_text(fault)});
   }
   std::erase_if(series.marks, [&](const Mark& m) { return m.at > duration; });
   for (Mark& mark : series.marks) mark.until = std::min(mark.until, duration);

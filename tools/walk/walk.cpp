@@ -69,7 +69,9 @@ const Timeline& Walk::timeline() const {
 
 void Walk::trace_steps(const TraceWindow& window) {
   if (!simulation_) return;
-  trace_ = std::make_unique<StepTrace>(window, *simulation_);
+  trace_ = std::make_unique<StepTrace>(window, *simulation_, *cluster_);
+  simulation_->observe_plans(
+      [this](int instance, Seconds now) { trace_->planned(instance, now); });
   simulation_->observe_steps(
       [this](int instance, const StepReport& report, Seconds begin, Seconds end) {
         trace_->step(instance, report, begin, end);

@@ -12,11 +12,17 @@ namespace {
 
 std::size_t z(int i) { return static_cast<std::size_t>(i); }
 
+// 1 - e^x for x <= 0, to single precision: a chance, not a sum of many.
+double chance(float x) {
+  if (x > -0.03F) return -x * (1 + x / 2 * (1 + x / 3 * (1 + x / 4)));
+  return 1 - std::exp(x);
+}
+
 // Expected activity of a replica that gets `load` of `count` tokens.
 double activity(Choice choice, double load, double count, double log_other) {
   if (load >= 24 || count <= 0) return count > 0 ? 1.0 : 0.0;
   if (choice == Choice::in_turn) return std::min(1.0, load);
-  return -std::expm1(count * log_other);
+  return chance(static_cast<float>(count * log_other));
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ export function tableElement(table, attributes = {}) {
   };
   const unitOfRow = (row) => (row.at(-1) !== null && typeof row.at(-1) === 'object' ? row.at(-1) : null);
   return h('table', attributes,
-    h('thead', {}, h('tr', {}, table.columns.map((c, i) => h('th', { scope: 'col', class: i > 0 && typeof table.rows[0]?.[i] === 'number' ? 'number' : null }, c.label)))),
+    h('thead', {}, h('tr', {}, table.columns.map((c, i) => h('th', { scope: 'col', class: typeof table.rows[0]?.[i] === 'number' ? 'number' : null }, c.label)))),
     h('tbody', {}, table.rows.map((row) => h('tr', {}, row.filter((v) => v === null || typeof v !== 'object').map((v, i) => (i === 0 && typeof v === 'string' ? h('th', { scope: 'row' }, v) : cell(v, unitOfRow(row) ?? table.columns[i])))))));
 }
 

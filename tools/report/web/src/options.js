@@ -62,8 +62,8 @@ export function categoryAxis(theme, name, unit, labels, more = {}) {
 
 export function legend(theme, names, more = {}) {
   return {
-    type: 'scroll', top: 4, left: 4, itemWidth: 12, itemHeight: 9, itemGap: 14, icon: 'roundRect', data: names,
-    textStyle: { color: theme.text, fontSize: 12 }, inactiveColor: theme.line, pageTextStyle: { color: theme.muted },
+    type: 'scroll', top: 4, left: 4, itemWidth: 11, itemHeight: 9, itemGap: 10, icon: 'roundRect', data: names,
+    textStyle: { color: theme.text, fontSize: 11.5 }, inactiveColor: theme.line, pageTextStyle: { color: theme.muted },
     pageIconColor: theme.muted, pageIconInactiveColor: theme.line, ...more,
   };
 }

@@ -19,10 +19,14 @@ const first = ['tpot_p99', 'ttft_p99'].find((tag) => drawn.some((f) => f.tag ===
 const mean = (values) => { const v = values.filter((x) => x !== null); return v.length ? v.reduce((a, b) => a + b, 0) / v.length : null; };
 const MOST_LINES = 12;
 
+// "router.skew" and 0.3 -> "skew 0.3"; a name that another key ends in too stays whole.
+const brief = (key) => { const last = key.split('.').at(-1); return sweep.keys.filter((k) => k.split('.').at(-1) === last).length > 1 ? key : last; };
+const settingsText = (run, of = axes) => of.map((a) => `${brief(a.key)} ${run.settings[a.index]}`).join(', ');
+
 // One line per combination of the other keys; too many: their mean.
 function lines(axis, f) {
   const others = axes.filter((a) => a !== axis);
-  const name = (r) => others.map((a) => r.settings[a.index]).join(', ');
+  const name = (r) => settingsText(r, others);
   const names = [...new Set(done.map(name))];
   const at = (of, value) => mean(of.filter((r) => r.settings[axis.index] === value).map((r) => r.figures[f]));
   if (names.length > MOST_LINES) return [{ name: `mean of ${names.length} combinations`, values: axis.values.map((v) => at(done, v)) }];
@@ -51,6 +55,13 @@ function lineChart(axis) {
   };
 }
 
+// Where the colours of a map begin: at its least cell, so that differences are seen.
+function leastOf(values) {
+  const known = values.filter((v) => v !== null);
+  const least = Math.min(...known);
+  return known.length > 0 && least < Math.max(...known) ? least : 0;
+}
+
 function heatChart(rows, columns) {
   return {
     name: `${rows.key}_${columns.key}`, title: `${rows.key} and ${columns.key}`, width: 'full', caption: 'Mean over the other keys.',
@@ -63,7 +74,7 @@ function heatChart(rows, columns) {
         values: rows.values.flatMap((r) => columns.values.map((c) => mean(done.filter((run) => run.settings[rows.index] === r && run.settings[columns.index] === c).map((run) => run.figures[f])))),
       };
       const table = () => ({ columns: [{ label: `${rows.key} \\ ${columns.key}` }, ...columns.values.map((label) => ({ label, unit: grid.unit }))], rows: rows.values.map((label, r) => [label, ...grid.values.slice(r * columns.values.length, (r + 1) * columns.values.length)]) });
-      return { choices, choice, height: Math.min(560, 160 + 26 * rows.values.length), table, option: (ctx) => heatMap(ctx, grid) };
+      return { choices, choice, height: Math.min(560, 160 + 26 * rows.values.length), table, option: (ctx) => heatMap(ctx, grid, { min: leastOf(grid.values) }) };
     },
   };
 }
@@ -76,7 +87,7 @@ const pareto = {
   build: (_, choice = first) => {
     const f = figureOf(choice);
     const cost = figureOf('usd_per_million_tokens');
-    const points = done.map((r) => ({ cost: r.figures[cost], value: r.figures[f], label: r.settings.join(', ') })).filter((p) => p.cost > 0 && p.value !== null);
+    const points = done.map((r) => ({ cost: r.figures[cost], value: r.figures[f], label: settingsText(r) })).filter((p) => p.cost > 0 && p.value !== null);
     if (points.length === 0) return null;
     const { header, unit } = sweep.figures[f];
     const scale = scaleFor(Math.max(...points.map((p) => p.value)), unit);
@@ -106,7 +117,7 @@ const failed = sweep.runs.length - done.length;
 document.title = `${sweep.scenario} · sweep · moesim`;
 document.body.append(h('div', { class: 'page', style: 'display:block;max-width:1200px;margin:auto' }, h('main', {},
   h('header', {}, h('div', {}, h('h1', {}, `${sweep.scenario}: sweep`), h('p', {}, `${sweep.runs.length} runs over ${sweep.keys.join(', ')}${failed ? `; ${failed} failed` : ''}`))),
-  h('section', {}, h('div', { class: 'cards' }, figures.map((f) => f.element))),
+  h('section', { style: 'margin-top:16px' }, h('div', { class: 'cards' }, figures.map((f) => f.element))),
   h('section', {}, h('h2', {}, 'Runs'), h('div', { style: 'overflow-x:auto' }, runsTable())))));
 for (const figure of figures) figure.draw(theme());
 system.addEventListener('change', () => figures.forEach((f) => f.redraw(theme())));

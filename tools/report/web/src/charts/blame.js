@@ -7,8 +7,8 @@ const METRICS = { e2el: 'End-to-end latency', ttft: 'Time to first token', tpot:
 // "slowest 1 %" or "all requests".
 export const setName = (b) => ((b.slowest_share ?? 0.01) >= 1 ? 'all requests' : `slowest ${number(100 * (b.slowest_share ?? 0.01), 2)} %`);
 
-// {cause: seconds} of one entry, causes without time left out.
-export const causesOf = (b) => Object.entries(b.causes_s ?? {}).filter(([, s]) => s > 0);
+// [cause, seconds] of one entry; without those that are only a rounding of the sum.
+export const causesOf = (b) => Object.entries(b.causes_s ?? {}).filter(([, s]) => Math.abs(s) > 1e-12 * b.latency_s);
 const total = (b) => causesOf(b).reduce((sum, [, s]) => sum + s, 0);
 
 function option(entries, ctx) {
@@ -16,7 +16,7 @@ function option(entries, ctx) {
   const causes = [...new Set(entries.flatMap((b) => causesOf(b).map(([cause]) => cause)))];
   const inPart = ctx.choice === 'share';
   const scale = inPart ? { factor: 0.01, unit: '%' } : scaleFor(Math.max(...entries.map(total)), 's');
-  const part = (b, cause) => (b.causes_s[cause] ?? 0) / (inPart ? total(b) : 1) / scale.factor;
+  const part = (b, cause) => (Object.fromEntries(causesOf(b))[cause] ?? 0) / (inPart ? total(b) : 1) / scale.factor;
   const widest = Math.max(...entries.map(total));
   const label = (b) => `${setName(b)}\n${number(b.requests)} requests`;
   return {
