@@ -10,6 +10,10 @@ using namespace moesim::tests;
 
 namespace {
 
+constexpr const char* kCommands[] = {"run",     "compare", "sweep",     "plan", "calibrate",
+                                     "report",  "import",  "place",     "list", "topology",
+                                     "explain", "schema",  "completion"};
+
 const std::string kQuickstart = MOESIM_SOURCE "/scenarios/quickstart.toml";
 
 // Exit 2, nothing on stdout, a message with `part`, and no trace of how the program is made.
@@ -32,7 +36,7 @@ TEST_CASE("help and version go to stdout and exit 0; every command has examples"
   CHECK(help.status == 0);
   CHECK(help.err.empty());
   CHECK(says(run_program({"--version"}).out, "moesim 0."));
-  for (const char* command : {"run", "list", "explain", "schema", "completion"}) {
+  for (const char* command : kCommands) {
     CHECK(says(help.out, command));
     const Outcome o = run_program({command, "--help"});
     CHECK(o.status == 0);
@@ -95,7 +99,14 @@ TEST_CASE("the schema, the reference page and the man page are whole") {
   CHECK(says(run_program({"explain", "--keys"}).out, "placement.strategy\n"));
   const Outcome man = run_program({"explain", "--man"});
   CHECK(says(man.out, ".TH MOESIM 1"));
-  CHECK(says(man.out, ".SS moesim run"));
+  const std::string examples = ".PP\nExamples:";
+  for (const char* command : kCommands) {
+    CAPTURE(command);
+    const std::size_t at = man.out.find(".SS moesim " + std::string(command) + "\n");
+    REQUIRE(at != std::string::npos);
+    CHECK(man.out.find(examples, at) < man.out.find("\n.S", at + 1));
+  }
+  CHECK(says(man.out, "\\-\\-trace\\-window"));
   CHECK(run_program({"explain", "serving.tp", "placement.dispatch"}).status == 0);
 }
 
@@ -122,7 +133,8 @@ TEST_CASE("the completion scripts are valid for their shell and know commands an
                  "try() { COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _moesim; "
                  "echo \"${COMPREPLY[*]}\"; }\n"
                  "try moesim ru\ntry moesim run --check\ntry moesim run x --set serving.max\n"
-                 "try moesim list mod\n");
+                 "try moesim list mod\ntry moesim '' \ntry moesim sweep x --vary placement.st\n"
+                 "try moesim run --trace\n");
   const std::string line = "bash '" + file.string() + "' > '" + file.string() + ".out' 2>&1";
   CHECK(std::system(line.c_str()) == 0);
   const std::string out = read_file(file.string() + ".out");
@@ -131,6 +143,9 @@ TEST_CASE("the completion scripts are valid for their shell and know commands an
   CHECK(says(out, "--check-slo"));
   CHECK(says(out, "serving.max_batch"));
   CHECK(says(out, "models"));
+  CHECK(says(out, "placement.strategy="));
+  CHECK(says(out, "--trace-window"));
+  for (const char* command : kCommands) CHECK(says(out, command));
   std::filesystem::remove(file);
   std::filesystem::remove(file.string() + ".out");
   CHECK(says(run_program({"completion", "zsh"}).out, "bashcompinit"));

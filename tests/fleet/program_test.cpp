@@ -266,3 +266,37 @@ TEST_CASE("an interrupted command exits 130 and keeps what had finished") {
   CHECK(wait_for(run) == 130);
   CHECK(says(read_file(folder.file("r") + "/result.json"), "\"partial\": true"));
 }
+
+TEST_CASE("plan buys what keeps the promises, says why less does not, and refuses to guess") {
+  const Folder folder;
+  const auto plan = [&](const std::string& slo, std::vector<std::string> more = {}) {
+    write_file(folder.path / "plan.toml", std::string(kSmall) + slo);
+    std::vector<std::string> words{"plan", folder.file("plan.toml"), "--nodes", "4"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_program(words);
+  };
+  const Outcome nothing = plan("");
+  CHECK(nothing.status == 2);
+  CHECK(says(nothing.err, "promises nothing"));
+  // One node is never enough: when it is lost, none is left.
+  const Outcome easy = plan("[slo]\nttft_p99 = \"60 s\"\n", {"--vary", "serving.tp=1,2"});
+  CAPTURE(easy.out, easy.err);
+  CHECK(easy.status == 0);
+  CHECK(says(easy.out, "1 nodes: with a node lost: a lost node leaves none"));
+  CHECK(says(easy.out, "Buy 2 nodes (1)"));
+  CHECK(says(easy.out, "also with a node lost"));
+  const Outcome never = plan("[slo]\nttft_p99 = \"1 us\"\n");
+  CHECK(never.status == 3);
+  CHECK(says(never.out, "No candidate keeps the promises with at most 4 nodes"));
+}
+
+TEST_CASE("plan finds a possible number of nodes where its neighbours are impossible") {
+  // 64 experts over 24 GPUs do not divide: three nodes cannot be, and neither can four with one
+  // lost. Two can.
+  const Folder folder;
+  write_file(folder.path / "plan.toml", std::string(kSmall) + "[slo]\nttft_p99 = \"60 s\"\n");
+  const Outcome o = run_program({"plan", folder.file("plan.toml"), "--nodes", "3"});
+  CAPTURE(o.out, o.err);
+  CHECK(o.status == 0);
+  CHECK(says(o.out, "Buy 2 nodes"));
+}

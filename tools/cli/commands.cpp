@@ -8,7 +8,8 @@ std::span<const Command> commands() {
        "moesim run scenarios/quickstart.toml\n"
        "moesim run scenarios/quickstart.toml --set placement.strategy=linear --seed 2\n"
        "moesim run my.toml -o runs/my --check-slo --format json\n"
-       "moesim run my.toml --replications 10 -j 4",
+       "moesim run my.toml --replications 10 -j 4\n"
+       "moesim run my.toml --trace-window 60s:61s     trace.pftrace, for ui.perfetto.dev",
        declare_run},
       {"compare", "one scenario with several values of a key, same random numbers, one table",
        "moesim compare my.toml --vary placement.strategy=linear,eplb,hypergraph\n"
@@ -19,6 +20,7 @@ std::span<const Command> commands() {
        "cluster.nodes=4:12:4\n"
        "moesim sweep my.toml --vary \"traffic.arrivals.rate=10:80:10 req/s\" -o rate.sqlite\n"
        "moesim sweep my.toml --vary router.skew=0.3:1.5:0.3 --resume --shard 2/8 -o 2.sqlite\n"
+       "moesim sweep my.toml -o my.sqlite     what [sweep] in my.toml says\n"
        "moesim report rate.sqlite",
        declare_sweep},
       {"plan", "what to buy: the cheapest cluster that keeps the promises, with headroom",
@@ -35,7 +37,8 @@ std::span<const Command> commands() {
       {"report", "report.html and pictures again from a run's folder",
        "moesim report runs/hot-tenant\n"
        "moesim report runs/hot-tenant --plot blame_e2el --format png\n"
-       "moesim report runs/hot-tenant --plot list",
+       "moesim report runs/hot-tenant --plot list\n"
+       "moesim report sweep.1.sqlite sweep.2.sqlite     the shards of a sweep",
        declare_report},
       {"import", "what real engines recorded: expert loads and tokens, as a router",
        "moesim import trace load.csv --model deepseek-v3\n"

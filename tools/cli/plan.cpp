@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -37,6 +38,7 @@ constexpr const char* kCaseNames[] = {"", "with a node lost", "with the hot tena
 // What one run says about a cluster.
 struct Trial {
   bool enough = false;
+  bool possible = true;
   std::string reason;  // why not
   double price = 0;    // USD per hour
   double ttft_p99 = 0;
@@ -46,8 +48,16 @@ struct Trial {
 struct Purchase {
   Variant variant;
   NodeSearch search;
-  std::optional<Trial> best;  // at search.found(), the normal case
-  std::string reason;         // why the last number of nodes was not enough
+  std::optional<Trial> best;           // at search.found(), the normal case
+  std::map<int, std::string> reasons;  // by number of nodes, why it is not enough
+
+  // Of the most nodes that are not enough; below the least that are, if there is one.
+  [[nodiscard]] std::string reason() const {
+    const auto above = reasons.lower_bound(search.found().value_or(1 << 30));
+    if (above == reasons.begin()) return "";
+    const auto& [nodes, reason] = *std::prev(above);
+    return fmt::format("{} nodes: {}", nodes, reason);
+  }
 };
 
 // Twice the traffic of the tenant with the largest share, all the time.
@@ -77,7 +87,7 @@ Trial try_cluster(const PlanArguments& arguments, const Purchase& candidate, int
   Trial trial;
   if (nodes < 1) {
     trial.reason = "a lost node leaves none";
-    return trial;
+    return trial;  // possible: it is too few
   }
   std::vector<std::string> overrides = arguments.scenario.set;
   if (arguments.scenario.seed) {
@@ -119,6 +129,7 @@ Trial trial_from(const JobOutcome& outcome) {
     Archive in(outcome.data);
     in(trial.enough, trial.reason, trial.price, trial.ttft_p99, trial.tpot_p99);
   } else if (outcome.kind == JobOutcome::Kind::wrong_input) {
+    trial.possible = false;
     for (const Diagnostic& d : outcome.diagnostics) {
       if (d.severity == Severity::error && trial.reason.empty()) trial.reason = d.message;
     }
@@ -172,6 +183,12 @@ std::string reason_of(const std::vector<Trial>& trials, const std::vector<Case>&
   return "";
 }
 
+// Impossible in any case: the scenario cannot be with so many nodes, or with one lost.
+NodeAnswer answer_of(const std::vector<Trial>& trials) {
+  if (!std::ranges::all_of(trials, &Trial::possible)) return NodeAnswer::impossible;
+  return std::ranges::all_of(trials, &Trial::enough) ? NodeAnswer::enough : NodeAnswer::too_few;
+}
+
 void search_all(const PlanArguments& arguments, std::vector<Purchase>& candidates,
                 const std::vector<Case>& cases, StatusLine& status) {
   for (int round = 1;; ++round) {
@@ -186,12 +203,10 @@ void search_all(const PlanArguments& arguments, std::vector<Purchase>& candidate
     for (std::size_t q = 0; q < questions.size(); ++q) {
       Purchase& candidate = candidates[questions[q].candidate];
       const std::string reason = reason_of(trials[q], cases);
-      candidate.search.tell(questions[q].nodes, reason.empty());
-      if (reason.empty()) {
-        candidate.best = trials[q][0];
-      } else {
-        candidate.reason = fmt::format("{} nodes: {}", questions[q].nodes, reason);
-      }
+      const int nodes = questions[q].nodes;
+      candidate.search.tell(nodes, answer_of(trials[q]));
+      if (candidate.search.found() == nodes) candidate.best = trials[q][0];
+      if (!reason.empty()) candidate.reasons[nodes] = reason;
     }
   }
 }
@@ -215,7 +230,7 @@ std::string table_of(const std::vector<Axis>& axes, const std::vector<Purchase>&
     } else {
       row.insert(row.end(), {"-", "-", "-", "-"});
     }
-    row.push_back(candidate.reason);
+    row.push_back(candidate.reason());
     rows.push_back(std::move(row));
   }
   return align(rows);
