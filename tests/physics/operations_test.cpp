@@ -247,9 +247,9 @@ TEST_CASE(
 TEST_CASE("prompts wait while the KV of others is still on its way to the decode pool") {
   // A NIC so slow that transfers take seconds, and KV of a prefill rank for four prompts.
   auto options = kPools;
-  options.insert(options.end(),
-                 {"requests=40", "serving.tp=8", "cluster.node.nic_bandwidth=1e8",
-                  "serving.kv_block=256", "traffic.arrivals.rate=1000"});
+  options.insert(options.end(), {"requests=40", "serving.tp=8",
+                                 "cluster.node.nic_bandwidth=1e8", "cluster.gpu.memory=141 GB",
+                                 "serving.kv_block=256", "traffic.arrivals.rate=1000"});
   const auto roomy = run_small(options);
   options.emplace_back("serving.memory_fraction=0.0955");
   const auto tight = run_small(options);
@@ -438,11 +438,11 @@ TEST_CASE("preempted requests finish, computed again or swapped, and the causes 
   // KV for few requests of a rank, and a host that has room for all, for some, for none.
   for (const char* preemption : {"swap", "recompute"}) {
     for (const char* space : {"1 TB", "30 MB"}) {
-      const auto walk =
-          run_small({"serving.tp=8", "serving.memory_fraction=0.096",
-                     "traffic.arrivals.rate=2000", "traffic.output_tokens.mean=128",
-                     "serving.kv_block=16", std::string("serving.preemption=") + preemption,
-                     std::string("serving.swap_space=") + space});
+      const auto walk = run_small(
+          {"serving.tp=8", "cluster.gpu.memory=141 GB", "serving.memory_fraction=0.096",
+           "traffic.arrivals.rate=2000", "traffic.output_tokens.mean=128",
+           "serving.kv_block=16", std::string("serving.preemption=") + preemption,
+           std::string("serving.swap_space=") + space});
       INFO(preemption << ", " << space);
       const Result result = walk->result("test");
       CHECK(result.summary.requests.finished == 200);
