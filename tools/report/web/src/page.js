@@ -3,7 +3,7 @@ import { CanvasRenderer } from 'echarts/renderers';
 import { h } from './dom.js';
 import { use } from './echarts.js';
 import { Figure } from './figure.js';
-import { chartsOf, sections } from './sections.js';
+import { chartsOf, sectionsOf } from './sections.js';
 import { themes } from './theme.js';
 import { number, withUnit } from './units.js';
 import { answer } from './words.js';
@@ -22,7 +22,12 @@ function tiles({ result }) {
   const m = result.metrics ?? {};
   const t = result.throughput ?? {};
   const perGpu = t.output_tokens_per_s_per_gpu ?? t.per_gpu;
-  const items = [
+  const training = result.training;
+  const items = training ? [
+    ['Step', withUnit(training.step_time_s, 's')], ['Tokens/s', number(training.tokens_per_s, 3)], ['Tokens/s per GPU', number(training.tokens_per_s_per_gpu, 3)],
+    ['MFU', withUnit(training.mfu, 'ratio', 3)], ['Bubble', withUnit(training.bubble_share, 'ratio', 2)], ['Dropped', withUnit(training.dropped_share, 'ratio', 2)],
+    ['Balancedness', result.balance?.balancedness !== undefined && number(result.balance.balancedness, 2)],
+  ] : [
     ['TTFT p99', m.ttft && withUnit(m.ttft.p99, 's')], ['TPOT p50', m.tpot && withUnit(m.tpot.p50, 's')], ['E2E p99', m.e2el && withUnit(m.e2el.p99, 's')],
     ['Output tokens/s', t.output_tokens_per_s && number(t.output_tokens_per_s, 3)], ['Tokens/s per GPU', perGpu && number(perGpu, 3)],
     ['Goodput, req/s', t.goodput !== undefined && number(t.goodput, 3)], ['GPU utilization', result.utilization?.gpu !== undefined && withUnit(result.utilization.gpu, 'ratio', 2)],
@@ -80,7 +85,7 @@ function header({ result }) {
 }
 
 function contents() {
-  return h('nav', { 'aria-label': 'Contents' }, h('ol', {}, sections.map(({ id, title }) => h('li', {}, h('a', { href: `#${id}` }, title)))));
+  return h('nav', { 'aria-label': 'Contents' }, h('ol', {}, sectionsOf(report).map(({ id, title }) => h('li', {}, h('a', { href: `#${id}` }, title)))));
 }
 
 // The section in view is marked in the contents.
@@ -102,7 +107,7 @@ function start() {
   if (own === 'dark' || own === 'light') document.documentElement.dataset.theme = own;
   document.title = `${report.result.scenario || 'run'} · moesim`;
   const nav = contents();
-  document.body.append(h('div', { class: 'page' }, nav, h('main', {}, header(report), sections.map(section))));
+  document.body.append(h('div', { class: 'page' }, nav, h('main', {}, header(report), sectionsOf(report).map(section))));
   follow(nav);
   // Charts near the window first, the others when it comes near them or the page is idle.
   const near = new IntersectionObserver((entries) => {

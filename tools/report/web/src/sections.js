@@ -54,7 +54,14 @@ function objectBlock(title, object, width) {
   return object && Object.keys(object).length ? block(title, objectTable(object), width) : null;
 }
 
-const figures = ({ result }) => [objectBlock('Throughput', result.throughput, 'third'), objectBlock('Utilization', result.utilization, 'third'), objectBlock('Requests', result.requests, 'third')];
+// A training run serves nobody; instead it has a step's parts and its memory.
+function trainingFigures({ training }) {
+  const { phases_s: phases, passes_s: passes, memory, ...rest } = training;
+  const seconds = (parts) => Object.fromEntries(Object.entries(parts).filter(([, s]) => s > 0).map(([name, s]) => [`${name}_s`, s]));
+  return [objectBlock('Training step', rest, 'half'), objectBlock('By phase', seconds(phases), 'half'), objectBlock('By pass', seconds(passes), 'half'), objectBlock('Memory per GPU of the fullest stage', memory, 'half')];
+}
+
+const figures = ({ result }) => result.training ? trainingFigures(result) : [objectBlock('Throughput', result.throughput, 'third'), objectBlock('Utilization', result.utilization, 'third'), objectBlock('Requests', result.requests, 'third')];
 
 function scenarioBlock({ scenario }) {
   if (!scenario) return null;
@@ -68,7 +75,7 @@ function scenarioBlock({ scenario }) {
   return h('div', { class: 'card full' }, h('pre', { class: 'toml', id: 'scenario-text' }, lines));
 }
 
-export const sections = [
+const sections = [
   { id: 'answer', title: 'Answer', blocks: [verdicts] },
   { id: 'percentiles-section', title: 'Percentiles', blocks: [percentiles, ...[figures]] },
   { id: 'time', title: 'Where the time goes' },
@@ -86,5 +93,8 @@ export const sections = [
   { id: 'provenance', title: 'Provenance and error bands', after: [({ result }) => result.provenance?.length && h('div', { class: 'card full' }, h('h3', {}, 'Where the numbers come from'), h('div', { class: 'scroll' }, tableElement(objectsTable(result.provenance))))] },
   { id: 'scenario', title: 'Resolved scenario', after: [scenarioBlock] },
 ];
+
+const ONLY_SERVING = ['blame', 'latency', 'queue', 'tenants'];
+export const sectionsOf = ({ result }) => sections.filter(({ id }) => !result.training || !ONLY_SERVING.includes(id));
 
 export const chartsOf = (id) => charts.filter((chart) => chart.section === id);

@@ -51,8 +51,17 @@ function loadWords({ result, series }) {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
+// The three longest parts of a training step.
+function trainingWords({ training, gpu_count: gpus }) {
+  const parts = Object.entries(training.phases_s).sort((a, b) => b[1] - a[1]).slice(0, 3);
+  const shares = parts.map(([name, s]) => `${CAUSES[name] ?? wordsOf(name).toLowerCase()} (${number((100 * s) / training.step_time_s, 2)} %)`);
+  const dropped = training.dropped_share > 0 ? ` ${number(100 * training.dropped_share, 2)} % of the assignments to experts are dropped.` : '';
+  return `A training step of ${number(training.tokens_per_step)} tokens takes ${withUnit(training.step_time_s, 's')} on ${gpus} GPUs: ${number(training.tokens_per_s_per_gpu, 3)} tokens a second and GPU, ${number(100 * training.mfu, 3)} % of the peak in model flops. Most of it is ${shares.slice(0, -1).join(', ')} and ${shares.at(-1)}.${dropped}`;
+}
+
 export function answer(report) {
   const { result } = report;
+  if (result.training) return [trainingWords(result), loadWords(report)].filter(Boolean).join(' ');
   const n = result.requests ?? {};
   const served = n.finished ?? result.metrics?.e2el?.count;
   const arrived = n.arrived;
