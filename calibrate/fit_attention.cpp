@@ -246,9 +246,9 @@ AttentionSection fit_section(AttentionOp op, const KernelKey& key,
   std::vector<HeldOutPoint> held;
   for (const auto& [config, times] : configs) {
     const AttentionModel model(section, config, device);
-    const auto own =
-        std::find_if(section.curves.begin(), section.curves.end(),
-                     [&](const auto& curve) { return config_of(curve) == config; });
+    const auto own = std::find_if(
+        section.curves.begin(), section.curves.end(),
+        [&, &config = config](const auto& curve) { return config_of(curve) == config; });
     for (const auto& [size, seconds] : times) {
       const bool kept = own != section.curves.end() &&
                         std::binary_search(own->batch.begin(), own->batch.end(), size.first) &&

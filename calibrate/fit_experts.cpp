@@ -215,7 +215,8 @@ std::vector<ExpertSection> group_curves(const std::vector<ExpertRow>& rows) {
     for (const auto& [curve_id, times] : curves) {
       const auto& [shape, slices, parallel, version, most_active] = curve_id;
       // Another version may add shapes that the main one lacks, never merge into them.
-      const auto same = [&](const auto& other) {
+      const auto same = [&, &shape = shape, &slices = slices,
+                         &parallel = parallel](const auto& other) {
         return std::get<0>(other.first) == shape && std::get<1>(other.first) == slices &&
                std::get<2>(other.first) == parallel && std::get<3>(other.first) == main;
       };

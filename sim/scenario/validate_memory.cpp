@@ -94,10 +94,16 @@ void settle_redundant_experts(Scenario& s, Contradictions& tell) {
 void validate_memory(const Scenario& s, Contradictions& tell) {
   int nodes = 0;
   for (const NodeKind& kind : node_kinds(s.cluster)) nodes += kind.nodes;
-  for (const Pool& pool :
-       plan_pools(s.serving, nodes, static_cast<int>(gpu_count(s.cluster)))) {
-    validate_pool_memory(s, pool, tell);
+  std::vector<Pool> pools;
+  try {
+    pools = plan_pools(s.serving, nodes, static_cast<int>(gpu_count(s.cluster)));
+  } catch (const InputError& error) {  // only the pools know what they can be made of
+    for (const Diagnostic& fault : error.diagnostics()) {
+      tell.error({"serving.prefill.nodes", "serving.decode.nodes", "serving.mode"},
+                 fault.message, fault.expected, fault.hint);
+    }
   }
+  for (const Pool& pool : pools) validate_pool_memory(s, pool, tell);
 }
 
 }  // namespace moesim
