@@ -13,29 +13,24 @@ struct Engine {
   HostOverhead host;
 };
 
-// tools/dev/fit_engines on training points (H200 and B200, outputs to 1,024 tokens, 2 waves):
-// 16 of vLLM, 8 of TensorRT-LLM, 6 of SGLang. SGLang's fit asks for 30 us per layer and 0.3 s
-// per request; so few points do not carry them, and what is here is set below: assumed. `error`
-// is the median TPOT error on them. step, sequence, layer, prompt token, request
+// Fitted to training points by the responses of tools/dev/fit_engines (H200 and B200, outputs
+// to 1,024 tokens, 2 waves): 30 of vLLM, 18 of TensorRT-LLM, 14 of SGLang. `error` is the
+// median TPOT error on them. Step, sequence, layer, prompt token, request, request's layer.
 constexpr std::array<Engine, 3> kEngines{{
     {"sglang",
-     {Seconds{1e-4}, Seconds{0}, Seconds{12e-6}, Seconds{2e-6}, Seconds{0.25},
-      Provenance::assumed, 0.17}},
+     {Seconds{1e-4}, Seconds{5e-6}, Seconds{0}, Seconds{4e-6}, Seconds{0.08}, Seconds{5e-4},
+      Provenance::imported, 0.12}},
     {"trtllm",
-     {Seconds{3e-4}, Seconds{5e-6}, Seconds{10e-6}, Seconds{0}, Seconds{0.208},
-      Provenance::imported, 0.31}},
+     {Seconds{5e-5}, Seconds{1e-5}, Seconds{5e-6}, Seconds{0}, Seconds{0}, Seconds{1.1e-3},
+      Provenance::imported, 0.11}},
     {"vllm",
-     {Seconds{1e-4}, Seconds{2e-6}, Seconds{0}, Seconds{6e-6}, Seconds{0.024},
-      Provenance::imported, 0.21}},
+     {Seconds{1e-4}, Seconds{8e-6}, Seconds{8e-6}, Seconds{2.75e-6}, Seconds{0}, Seconds{6e-4},
+      Provenance::imported, 0.06}},
 }};
 
-constexpr HostOverhead kAnother{Seconds{3e-4},
-                                Seconds{5e-6},
-                                Seconds{5e-6},
-                                Seconds{3e-6},
-                                Seconds{0.1},
-                                Provenance::assumed,
-                                0.5};
+constexpr HostOverhead kAnother{
+    Seconds{1e-4}, Seconds{8e-6}, Seconds{5e-6},       Seconds{2.5e-6},
+    Seconds{0.02}, Seconds{7e-4}, Provenance::assumed, 0.5};
 
 }  // namespace
 

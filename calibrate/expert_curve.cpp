@@ -29,6 +29,20 @@ bool is_wide(const ExpertSection& section) {
                       [](const ExpertShapeCurve& c) { return c.parallel == 1; });
 }
 
+// A kernel that the fit put first though another engine's table times it: it is the one that
+// runs, so it answers even where the engine's own table has the shape.
+const ExpertSection* stand_in_kernel(const Profile& profile, const ExpertShape& shape) {
+  const auto of = [&](const ExpertSection& s) {
+    return s.key.dtype == shape.dtype && s.gated == shape.gated;
+  };
+  const auto first = std::find_if(profile.experts.begin(), profile.experts.end(), of);
+  if (first == profile.experts.end() || first->key.engine == profile.engine) return nullptr;
+  const bool replaces = std::any_of(first, profile.experts.end(), [&](const ExpertSection& s) {
+    return of(s) && s.key.engine == profile.engine;
+  });
+  return replaces ? &*first : nullptr;
+}
+
 const ExpertSection* choose(const Profile& profile, const ExpertShape& shape) {
   const auto same = [&](const ExpertSection& s) {
     return s.gated == shape.gated && (shape.parallel > 1 || !is_wide(s));
@@ -36,6 +50,7 @@ const ExpertSection* choose(const Profile& profile, const ExpertShape& shape) {
   const auto exact = [&](const ExpertSection& s) {
     return same(s) && s.key.dtype == shape.dtype && exact_curve(s, shape) != nullptr;
   };
+  if (const auto* s = stand_in_kernel(profile, shape)) return s;
   if (const auto* s = choose_section(profile.experts, shape.dtype, exact)) return s;
   // A kernel made for wide expert parallelism, timed for this expert.
   const auto wide = [&](const ExpertSection& s) {
@@ -69,7 +84,8 @@ ExpertPoint point_of(const ExpertShape& shape, double assignments, double active
 // The measured curve over the model, as a function of assignments under an even load.
 class OwnCurve {
  public:
-  OwnCurve(const ExpertShapeCurve& curve, const ExpertModel& model) : experts_(curve.experts) {
+  OwnCurve(const ExpertShapeCurve& curve, const ExpertModel& model)
+      : experts_(curve.experts), share_(reached_share(curve)) {
     for (std::size_t i = 0; i < curve.tokens.size(); ++i) {
       const ExpertPoint point = even_point(curve, curve.tokens[i], curve.seconds[i]);
       if (!at_.empty() && point.assignments <= at_.back()) continue;
@@ -78,10 +94,16 @@ class OwnCurve {
     }
   }
 
-  // At an uneven point: where an even load has as many tokens per expert.
+  // At an uneven point: where the curve has as many assignments while experts have few tokens
+  // (what counts is how many weights are read), and as many tokens per expert once they fill a
+  // tile. On the curve's own points the two are one.
   [[nodiscard]] double log_ratio(double assignments, double active) const {
-    const double rows = assignments / active;
-    const double even = rows > 1 ? rows * experts_ : assignments;
+    const double rows = std::max(1.0, share_ * assignments / active);
+    const double same_rows = rows * experts_;
+    const double same_weights = std::max(assignments, active / share_);
+    const double part_rows = std::min(1.0, std::log(rows) / std::log(kSmallestTile));
+    const double even =
+        same_weights * std::pow(std::max(1.0, same_rows / same_weights), part_rows);
     const auto above = std::upper_bound(at_.begin(), at_.end(), even);
     if (above == at_.begin()) return log_ratio_.front();
     if (above == at_.end()) return log_ratio_.back();
@@ -94,10 +116,11 @@ class OwnCurve {
 
  private:
   double experts_;
+  double share_;
   std::vector<double> at_, log_ratio_;
 };
 
-// Factor over (tokens per expert, most loaded / mean): factor = imbalance^s, s by tokens per
+// Factor over (tokens per expert, skew_imbalance): factor = imbalance^s, s by tokens per
 // expert. More imbalance is never faster.
 std::shared_ptr<const LogGrid> skew_grid(const std::vector<SkewPoint>& skew) {
   constexpr double kMost = 32;
@@ -193,7 +216,7 @@ Seconds ExpertCurve::time(const ExpertLoad& load) const {
   double time = grid_->at(assignments, active);
   if (skew_ && load.most_loaded > 0) {
     const double mean = assignments / active;
-    time *= skew_->at(mean, std::max(1.0, load.most_loaded / mean));
+    time *= skew_->at(mean, skew_imbalance(mean, load.most_loaded));
   }
   return Seconds{time * std::min(1.0, load.assignments)};
 }

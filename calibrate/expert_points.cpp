@@ -9,6 +9,13 @@
 
 namespace moesim {
 
+namespace {
+
+// The benchmark's router scores left the limited groups of a token no choice: 128 of 256.
+constexpr std::string_view kHalfActive = "DSV3_GROUPED_TOPK_HALF_ACTIVE";
+
+}  // namespace
+
 ExpertShapeCurve shape_of(const ExpertRow& row) {
   ExpertShapeCurve curve;
   curve.hidden = row.hidden;
@@ -17,13 +24,20 @@ ExpertShapeCurve shape_of(const ExpertRow& row) {
   curve.top_k = row.top_k;
   curve.parallel = row.parallel;
   curve.slices = row.slices;
+  curve.most_active = row.most_active;
   return curve;
+}
+
+double reached_share(const ExpertShapeCurve& curve) {
+  return curve.most_active > 0 ? static_cast<double>(curve.most_active) / curve.experts : 1;
 }
 
 ExpertPoint even_point(const ExpertShapeCurve& curve, double tokens, double seconds) {
   ExpertPoint point;
   point.assignments = std::max(1.0, tokens * curve.top_k / curve.parallel);
-  point.active = std::min<double>(curve.experts, point.assignments);
+  const double could = std::min<double>(curve.experts, point.assignments);
+  point.active =
+      std::clamp(reached_share(curve) * could, std::min<double>(curve.top_k, could), could);
   point.hidden = curve.hidden;
   point.intermediate = curve.intermediate;
   point.experts = curve.experts;
@@ -98,6 +112,7 @@ std::vector<ExpertRow> read_expert_rows(const Table& table, const std::string& g
     row.distribution = table.text(i, distribution);
     if (row.distribution == "uniform") row.distribution = "balanced";
     row.flag = flag < 0 ? "ok" : std::string(table.text(i, flag));
+    const bool half = row.flag == kHalfActive && row.distribution == "balanced";
     row.gated = row.flag != "NONGATED_2MAT";
     row.tokens = number[0];
     row.hidden = static_cast<int>(number[1]);
@@ -107,6 +122,7 @@ std::vector<ExpertRow> read_expert_rows(const Table& table, const std::string& g
     row.slices = static_cast<int>(number[5]);
     row.parallel = static_cast<int>(number[6]);
     row.seconds = number[7] * 1e-3;
+    if (half) row.most_active = std::max(1, row.experts / row.parallel / 2);
     row.place = table.place(i);
     if (active >= 0 && loaded >= 0) {
       row.active = table.number(i, active);
@@ -138,7 +154,7 @@ std::string impossible(const ExpertRow& row, const Device& device) {
 
 bool usable_flag(const ExpertRow& row) {
   return row.flag == "ok" || row.flag == "DSV3_OLDER_VERSION" || row.flag == "NONGATED_2MAT" ||
-         row.flag.empty();
+         row.flag.empty() || row.most_active > 0;
 }
 
 }  // namespace moesim

@@ -26,6 +26,7 @@ struct ExpertRow {
   int parallel = 1;  // expert parallelism
   double seconds = 0;
   Place place;
+  int most_active = 0;     // see ExpertShapeCurve
   double active = 0;       // experts with a token, where the table says so
   double most_loaded = 0;  // assignments of the busiest expert, likewise
 };
@@ -43,6 +44,9 @@ struct ExpertPoint {
 // The row's shape on one GPU, without times.
 ExpertShapeCurve shape_of(const ExpertRow& row);
 
+// Share of the experts that an even load could reach which the curve's timings did.
+double reached_share(const ExpertShapeCurve& curve);
+
 // An even load: top_k experts per token, as many active as there are assignments.
 ExpertPoint even_point(const ExpertShapeCurve& curve, double tokens, double seconds);
 RooflineWork work_of(const ExpertPoint& point, Dtype dtype, bool gated);
@@ -57,7 +61,8 @@ std::vector<ExpertRow> read_expert_rows(const Table& table, const std::string& g
 // those of uneven rows, whose active experts are not known.
 std::string impossible(const ExpertRow& row, const Device& device);
 
-// Does the row's flag say that it measures what it claims?
+// Does the row's flag say that it measures what it claims, or what else it does? Even rows
+// "DSV3_GROUPED_TOPK_HALF_ACTIVE" do: their `most_active` is half of the experts.
 bool usable_flag(const ExpertRow& row);
 
 Dtype table_dtype(std::string_view name, const Place& place);

@@ -132,6 +132,25 @@ std::vector<Row> choose_engine(const std::vector<Row>& rows, const std::string& 
   return chosen;
 }
 
+// TensorRT-LLM runs fp4 experts by its generated kernels (TRTLLM-Gen), which its own table does
+// not time; FlashInfer carries the same kernels into SGLang, whose table does. They come first:
+// CUTLASS, which the table has, is what they replace.
+void add_generated_kernels(const std::vector<ExpertRow>& rows, const Device& device,
+                           Profile& profile) {
+  if (profile.engine != "trtllm") return;
+  std::vector<ExpertRow> generated;
+  std::copy_if(rows.begin(), rows.end(), std::back_inserter(generated), [](const auto& row) {
+    return row.key.engine == "sglang" && row.key.dtype == Dtype::fp4 && row.gated &&
+           row.key.kernel.find("flashinfer_trtllm") != std::string::npos;
+  });
+  if (generated.empty()) return;
+  auto sections = fit_expert_sections(generated, device);
+  append(sections, std::move(profile.experts));
+  profile.experts = std::move(sections);
+  profile.notes.push_back(
+      "fp4 experts by the generated kernels, as SGLang's table times them through FlashInfer");
+}
+
 // The largest share of the peak that an MLA prefill kernel reaches on long prompts, by the
 // flops of the expanded heads; nothing without a long prompt.
 std::optional<double> expanded_share(const std::vector<AttentionRow>& kernel,
@@ -238,6 +257,7 @@ Fit fit_profile(const std::vector<std::filesystem::path>& tables, const FitOptio
   }
   profile.experts =
       fit_expert_sections(choose_engine(rows.experts, "expert kernels", profile), *device);
+  add_generated_kernels(rows.experts, *device, profile);
   profile.gemms = fit_gemm_sections(choose_engine(rows.gemms, "dense GEMMs", profile), *device);
   fit_attention(rows.attention, *device, fit);
   fit_memory(rows.memory, *device, profile);

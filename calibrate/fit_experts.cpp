@@ -41,11 +41,12 @@ std::set<ShapeId> folds_of(const ExpertSection& section) {
 }
 
 // The parameters are fitted to whole experts or wide slices: narrow ones are ruled by launch
-// and tile effects, which the neighbours carry.
+// and tile effects, which the neighbours carry. Curves whose load is inferred price their own
+// shape alone, neither inform others nor judge.
 bool shapes_the_roofline(const ExpertSection& section, const ExpertShapeCurve& curve) {
   const bool wide = std::none_of(section.curves.begin(), section.curves.end(),
                                  [](const auto& c) { return c.parallel == 1; });
-  return curve.slices <= 4 && (wide || curve.parallel == 1);
+  return curve.slices <= 4 && curve.most_active == 0 && (wide || curve.parallel == 1);
 }
 
 Roofline fit_curves(const ExpertSection& section, const Device& device) {
@@ -190,7 +191,7 @@ std::string main_version(const std::map<std::string, int>& rows) {
 }
 
 std::vector<ExpertSection> group_curves(const std::vector<ExpertRow>& rows) {
-  using CurveId = std::tuple<ShapeId, int, int, std::string>;
+  using CurveId = std::tuple<ShapeId, int, int, std::string, int>;
   std::map<SectionId, std::map<CurveId, std::map<double, std::vector<double>>>> groups;
   std::map<SectionId, std::map<std::string, int>> versions;
   for (const ExpertRow& row : rows) {
@@ -200,7 +201,8 @@ std::vector<ExpertSection> group_curves(const std::vector<ExpertRow>& rows) {
     const CurveId curve{{row.hidden, row.intermediate, row.experts, row.top_k},
                         row.slices,
                         row.parallel,
-                        row.key.version};
+                        row.key.version,
+                        row.most_active};
     groups[id][curve][row.tokens].push_back(row.seconds);
     ++versions[id][row.key.version];
   }
@@ -211,9 +213,13 @@ std::vector<ExpertSection> group_curves(const std::vector<ExpertRow>& rows) {
     section.key = {std::get<0>(id), main, std::get<1>(id), std::get<2>(id)};
     section.gated = std::get<3>(id);
     for (const auto& [curve_id, times] : curves) {
-      const auto& [shape, slices, parallel, version] = curve_id;
+      const auto& [shape, slices, parallel, version, most_active] = curve_id;
       // Another version may add shapes that the main one lacks, never merge into them.
-      if (version != main && curves.contains({shape, slices, parallel, main})) continue;
+      const auto same = [&](const auto& other) {
+        return std::get<0>(other.first) == shape && std::get<1>(other.first) == slices &&
+               std::get<2>(other.first) == parallel && std::get<3>(other.first) == main;
+      };
+      if (version != main && std::any_of(curves.begin(), curves.end(), same)) continue;
       ExpertShapeCurve curve;
       curve.hidden = std::get<0>(shape);
       curve.intermediate = std::get<1>(shape) / slices;
@@ -221,6 +227,7 @@ std::vector<ExpertSection> group_curves(const std::vector<ExpertRow>& rows) {
       curve.top_k = std::get<3>(shape);
       curve.parallel = parallel;
       curve.slices = slices;
+      curve.most_active = most_active;
       if (version != section.key.version) curve.version = version;
       for (const auto& [tokens, seconds] : times) {
         curve.tokens.push_back(tokens);

@@ -50,14 +50,15 @@ std::vector<SkewPoint> fit_skew(const ExpertSection& section,
                                 const std::vector<ExpertRow>& rows, const Device& device) {
   std::map<CurveId, const ExpertShapeCurve*> curves;
   for (const ExpertShapeCurve& curve : section.curves) {
-    if (curve.parallel == 1 && curve.slices <= 4) curves[id_of(curve)] = &curve;
+    const bool whole = curve.parallel == 1 && curve.most_active == 0;
+    if (whole && curve.slices <= 4) curves[id_of(curve)] = &curve;
   }
   const ExpertModel model(section, device);
   std::map<int, std::vector<Sample>> bins;
   std::size_t fewest = kFewestDrawn;
   const auto add = [&](double mean, double most, double measured, double expected) {
     bins[static_cast<int>(std::log2(std::max(1.0, mean))) / 2].push_back(
-        {mean, most / mean, measured / expected});
+        {mean, skew_imbalance(mean, most), measured / expected});
   };
   for (const ExpertRow& row : rows) {
     const double alpha = exponent_of(row.distribution);

@@ -33,8 +33,11 @@ struct ExpertShapeCurve {
   int intermediate = 0;  // on this GPU
   int experts = 0;       // on this GPU
   int top_k = 0;
-  int parallel = 1;     // expert parallelism
-  int slices = 1;       // tensor parallelism that `intermediate` comes from
+  int parallel = 1;  // expert parallelism
+  int slices = 1;    // tensor parallelism that `intermediate` comes from
+  // Experts that had work where an even load gives some to all of them; 0: all. Few assignments
+  // reach the same share of the experts that they could.
+  int most_active = 0;
   std::string version;  // where another than the section's
   std::vector<double> tokens;
   std::vector<double> seconds;
@@ -45,11 +48,19 @@ struct ExpertShapeCurve {
 // What uneven experts cost: time / time of an even load with as many active experts.
 struct SkewPoint {
   double tokens_per_expert = 0;
-  double imbalance = 1;  // most loaded expert / mean
+  double imbalance = 1;  // skew_imbalance
   double factor = 1;
 
   friend bool operator==(const SkewPoint&, const SkewPoint&) = default;
 };
+
+// Most loaded expert / mean, both in tiles: up to the smallest tile's rows an expert costs the
+// reading of its weights, however the rows are spread.
+inline constexpr double kSmallestTile = 16;
+inline double skew_imbalance(double tokens_per_expert, double most_loaded) {
+  const double mean = tokens_per_expert > kSmallestTile ? tokens_per_expert : kSmallestTile;
+  return most_loaded > mean ? most_loaded / mean : 1;
+}
 
 struct ExpertSection {
   KernelKey key;
@@ -110,6 +121,9 @@ struct HostOverhead {
   Seconds per_layer{0};         // between a layer's kernels, and kernels too small for tables
   Seconds per_prompt_token{0};  // prompts run without graphs: launches, copies, sampling setup
   Seconds per_request{0};       // client to scheduler and back, once: HTTP, tokenizer
+  // Of a prompt, once per layer, beside the GPU's time: prompts run without graphs, kernel by
+  // kernel. Layers of latent attention (MLA) launch about three times as many.
+  Seconds per_request_layer{0};
   Provenance provenance = Provenance::assumed;
   double error = 0.5;
 

@@ -125,6 +125,7 @@ class TomlReader {
                 Seconds{get<double>(*h, "per_layer_s", 0)},
                 Seconds{get<double>(*h, "per_prompt_token_s", 0)},
                 Seconds{get<double>(*h, "per_request_s", 0)},
+                Seconds{get<double>(*h, "per_request_layer_s", 0)},
                 provenance(*h),
                 get<double>(*h, "error", 0)};
     }
@@ -289,15 +290,18 @@ class CurveReader {
     ExpertShapeCurve c;
     c.hidden = integer(cells[2]);
     c.intermediate = integer(cells[3]);
-    c.experts = integer(cells[4]);
+    const auto colon = cells[4].find(':');
+    c.experts = integer(cells[4].substr(0, colon));
+    if (colon != std::string_view::npos) c.most_active = integer(cells[4].substr(colon + 1));
     c.top_k = integer(cells[5]);
     c.parallel = integer(cells[6]);
     c.slices = integer(cells[7]);
     c.version = cells[8];
     c.tokens = axis(cells[9]);
     c.seconds = values(cells[10], 1e-6);
-    if (std::min({c.hidden, c.intermediate, c.experts, c.top_k, c.parallel, c.slices}) < 1) {
-      fault("a size of this shape is zero", "positive sizes");
+    if (std::min({c.hidden, c.intermediate, c.experts, c.top_k, c.parallel, c.slices}) < 1 ||
+        c.most_active > c.experts) {
+      fault("a size of this shape is zero or beyond the whole", "positive sizes");
       return;
     }
     if (s != nullptr && counted(c.seconds.size(), c.tokens.size())) s->curves.push_back(c);

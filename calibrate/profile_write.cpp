@@ -60,13 +60,15 @@ std::string head(const Profile& p, const std::string& curves, int lines) {
       "schema = {}\ngpu = {}\nengine = {}\nprovenance = \"{}\"\n"
       "curves = {}\ncurve_lines = {}\nsources = {}\nnotes = {}\n\n"
       "[host]\nper_step_s = {}\nper_sequence_s = {}\nper_layer_s = {}\n"
-      "per_prompt_token_s = {}\nper_request_s = {}\nprovenance = \"{}\"\nerror = {}\n\n"
+      "per_prompt_token_s = {}\nper_request_s = {}\nper_request_layer_s = {}\nprovenance = "
+      "\"{}\"\nerror = {}\n\n"
       "[memory]\nlaunch_s = {}\nbandwidth = {}\nprovenance = \"{}\"\nerror = {}\n",
       p.schema, toml_text(p.gpu), toml_text(p.engine), to_text(p.provenance), toml_text(curves),
       lines, strings(p.sources), strings(p.notes), number_text(p.host.per_step.value),
       number_text(p.host.per_sequence.value), number_text(p.host.per_layer.value),
       number_text(p.host.per_prompt_token.value), number_text(p.host.per_request.value),
-      to_text(p.host.provenance), number_text(p.host.error), number_text(p.memory.launch.value),
+      number_text(p.host.per_request_layer.value), to_text(p.host.provenance),
+      number_text(p.host.error), number_text(p.memory.launch.value),
       number_text(p.memory.bandwidth), to_text(p.memory.provenance),
       number_text(p.memory.error));
 }
@@ -139,7 +141,10 @@ void write_curves(CurveText& out, const Profile& p) {
   for (std::size_t i = 0; i < p.experts.size(); ++i) {
     for (const ExpertShapeCurve& c : p.experts[i].curves) {
       const std::string tokens = out.axis(c.tokens);
-      out.line("experts,{},{},{},{},{},{},{},{},{},{}", i, c.hidden, c.intermediate, c.experts,
+      const std::string experts = c.most_active > 0
+                                      ? fmt::format("{}:{}", c.experts, c.most_active)
+                                      : fmt::format("{}", c.experts);
+      out.line("experts,{},{},{},{},{},{},{},{},{},{}", i, c.hidden, c.intermediate, experts,
                c.top_k, c.parallel, c.slices, c.version, tokens,
                CurveText::microseconds(c.seconds));
     }
@@ -174,6 +179,7 @@ void write_profile(const std::filesystem::path& path, const Profile& profile) {
       "# Curves of the profile beside this file; microseconds, '-' where not measured.\n"
       "# axis,NUMBER,VALUES\n"
       "# experts,SECTION,HIDDEN,INTERMEDIATE,EXPERTS,TOP_K,PARALLEL,SLICES,VERSION,TOKENS,US\n"
+      "# EXPERTS as 256:128 where the benchmark's router could reach 128 of them\n"
       "# gemm,SECTION,M_AXIS,N_AXIS,K_AXIS,M,US (n rows of k)\n"
       "# attention,SECTION,HEADS,KV_HEADS,HEAD_DIM,WINDOW,BATCH,TOKENS,US (batch rows)\n";
   for (const std::string& source : profile.sources) text += "# " + source + "\n";

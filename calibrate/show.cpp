@@ -53,8 +53,11 @@ std::string show_profile(const Profile& p) {
                      to_display(p.host.per_step), to_display(p.host.per_sequence),
                      to_display(p.host.per_layer), to_text(p.host.provenance),
                      percent(p.host.error));
-  out += fmt::format("host per request  {}, and {} per prompt token in a step\n",
-                     to_display(p.host.per_request), to_display(p.host.per_prompt_token));
+  out += fmt::format(
+      "host per request  {} + {} per layer (3 times for MLA), and {} per prompt token in a "
+      "step\n",
+      to_display(p.host.per_request), to_display(p.host.per_request_layer),
+      to_display(p.host.per_prompt_token));
   out += fmt::format("small kernels     {} each, {} of the memory's peak ({})\n",
                      to_display(p.memory.launch), percent(p.memory.bandwidth),
                      to_text(p.memory.provenance));

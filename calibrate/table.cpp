@@ -1,45 +1,16 @@
 #include "calibrate/table.hpp"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <charconv>
 #include <cmath>
 #include <limits>
 
 #include "sim/base/errors.hpp"
-#include "sim/base/files.hpp"
+#include "sim/base/gzip.hpp"
 #include "sim/base/spelling.hpp"
 
 namespace moesim {
-
-namespace {
-
-// Reads gzip and plain files alike.
-std::string read_gzip(const std::filesystem::path& path) {
-  if (path.extension() != ".gz") return read_file(path);
-  gzFile file = gzopen(path.c_str(), "rb");
-  if (file == nullptr) throw WorldError(fmt::format("cannot read {}", path.string()));
-  std::string content;
-  char buffer[1 << 16];
-  int got = 0;
-  while ((got = gzread(file, buffer, sizeof buffer)) > 0) {
-    content.append(buffer, static_cast<std::size_t>(got));
-  }
-  int code = Z_OK;
-  const std::string reason = gzerror(file, &code);
-  const bool whole = got == 0 && code == Z_OK && gzclose_r(file) == Z_OK;
-  if (!whole) {
-    throw InputError({{Severity::error,
-                       {path.string(), 0, 0, ""},
-                       "the compressed table is damaged or truncated: " + reason,
-                       "a whole gzip file",
-                       "fetch it again"}});
-  }
-  return content;
-}
-
-}  // namespace
 
 std::vector<std::string_view> split(std::string_view line, char separator) {
   std::vector<std::string_view> cells;
@@ -61,7 +32,7 @@ double parse_number(std::string_view text) {
 }
 
 Table Table::read(const std::filesystem::path& path) {
-  return parse(path.string(), read_gzip(path));
+  return parse(path.string(), read_text(path));
 }
 
 Table Table::parse(std::string file, std::string text) {

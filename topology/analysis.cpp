@@ -57,20 +57,32 @@ void even_all_to_all(const Cluster& cluster, NetworkSummary& out) {
       for (const LinkId id : cluster.path(GpuId{s}, GpuId{d}).links()) flows[id.index()] += 1;
     }
   }
+  double busiest = 0;  // seconds per byte of every pair
   for (std::size_t i = 0; i < flows.size(); ++i) {
-    if (flows[i] > 0)
-      out.hot.push_back({LinkId{i}, flows[i] / cluster.bandwidth(LinkId{i}).value});
+    if (flows[i] > 0) {
+      busiest = std::max(busiest, flows[i] / cluster.bandwidth(LinkId{i}).value);
+    }
   }
-  if (out.hot.empty()) return;
-  std::stable_sort(out.hot.begin(), out.hot.end(),
-                   [](const HotLink& a, const HotLink& b) { return a.share > b.share; });
-  const double busiest = out.hot.front().share;  // seconds per byte of every pair
+  if (busiest == 0) return;
+  out.hot = hottest(cluster, flows, 8);
   out.all_to_all = BytesPerSecond{(cluster.gpus() - 1) / busiest};
-  if (out.hot.size() > 8) out.hot.resize(8);
-  for (HotLink& hot : out.hot) hot.share /= busiest;
 }
 
 }  // namespace
+
+std::vector<HotLink> hottest(const Cluster& cluster, const std::vector<double>& bytes,
+                             std::size_t count) {
+  std::vector<HotLink> hot;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (bytes[i] > 0) hot.push_back({LinkId{i}, bytes[i] / cluster.bandwidth(LinkId{i}).value});
+  }
+  std::stable_sort(hot.begin(), hot.end(),
+                   [](const HotLink& a, const HotLink& b) { return a.share > b.share; });
+  if (hot.size() > count) hot.resize(count);
+  const double busiest = hot.empty() ? 1 : hot.front().share;
+  for (HotLink& link : hot) link.share /= busiest;
+  return hot;
+}
 
 BytesPerSecond max_flow(const Cluster& cluster, const std::vector<GpuId>& from,
                         const std::vector<GpuId>& to) {

@@ -17,7 +17,7 @@ struct LinkClass {
 
 struct HotLink {
   LinkId link;
-  double share = 0;  // of the busiest link's time in an even all-to-all
+  double share = 0;  // of the busiest link's time
 };
 
 struct NetworkSummary {
@@ -25,9 +25,13 @@ struct NetworkSummary {
   BytesPerSecond bisection{0};   // max-flow from the first half of the GPUs to the second
   double oversubscription = 1;   // what the first half's NICs could send / bisection
   BytesPerSecond all_to_all{0};  // per GPU, every GPU to every other alike, busiest link full
-  std::vector<HotLink> hot;      // busiest first, at most 8
+  std::vector<HotLink> hot;      // of an even all-to-all, at most 8
   std::vector<std::string> single_points;  // whose loss cuts GPUs off from each other
 };
+
+// The `count` links that need most time for their bytes [links], busiest first.
+std::vector<HotLink> hottest(const Cluster& cluster, const std::vector<double>& bytes,
+                             std::size_t count);
 
 NetworkSummary analyse(const Cluster& cluster);
 

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <memory>
+#include <string_view>
 
 #include "sim/base/diagnostics.hpp"
 #include "sim/base/errors.hpp"
@@ -33,10 +35,17 @@ std::string read_text(const std::filesystem::path& path) {
   int code = Z_OK;
   const char* reason = gzerror(file.get(), &code);
   if (got < 0 || code != Z_OK) {
-    throw InputError(
-        fmt::format("{}: the compressed data are damaged or cut off ({})", path.string(),
-                    code == Z_BUF_ERROR ? "unexpected end of file" : reason),
-        "a whole gzip file");
+    // zlib's reason begins with the path.
+    std::string_view why = code == Z_BUF_ERROR ? "unexpected end of file" : reason;
+    if (const std::string prefix = path.string() + ": "; why.starts_with(prefix)) {
+      why.remove_prefix(prefix.size());
+    }
+    const auto lines = static_cast<int>(std::ranges::count(content, '\n'));
+    throw InputError({{Severity::error,
+                       {path.string(), lines + 1, 1, ""},
+                       fmt::format("the compressed data are damaged or cut off here ({})", why),
+                       "a whole gzip file",
+                       "pack or fetch it again"}});
   }
   return content;
 }

@@ -1,10 +1,10 @@
 // How long a collective takes: interchangeable back ends behind one seam.
 //
-//   bound    the busiest link's bytes over its bandwidth, plus the longest latency
-//   fluid    every flow shares links max-min fairly, solved in windows (fluid.hpp)
-//   stepped  the same in a few long steps: the makespan alone, thirty times sooner
-//   (stepped.hpp) auto     bound where it is exact to 2 %, stepped elsewhere simgrid_links,
-//   simgrid_flows   in sim/simgrid
+//   bound          the busiest link's bytes over its bandwidth, plus its latency
+//   fluid          every flow shares links max-min fairly, solved in windows (fluid.hpp)
+//   stepped        the same in a few long steps: the makespan alone, thirty times sooner
+//   auto           bound where it is exact to 2 %, stepped elsewhere
+//   simgrid_links, simgrid_flows   in sim/simgrid
 #pragma once
 
 #include <memory>

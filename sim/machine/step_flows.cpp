@@ -107,6 +107,8 @@ class Flows : public StepFlows {
     flows_.resize(static_cast<std::size_t>(kept - flows_.data()));
   }
 
+  // Of a share: links whose flows could get that little less elsewhere do not wait for those.
+  // Exact rounds (0) take twice as long and change makespans by less than .1 % in the mean.
   static constexpr double kTolerance = 0.08;
   std::vector<Flow> flows_;
   std::vector<Flow> fixed_;    // given their share in this step, and something left

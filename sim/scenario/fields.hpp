@@ -142,6 +142,7 @@ const FieldTable& serving_fields();
 const FieldTable& training_fields();
 const FieldTable& traffic_fields();
 const FieldTable& fault_fields();
+const FieldTable& scale_fields();
 const FieldTable& slo_fields();
 const FieldTable& sweep_fields();
 

@@ -55,6 +55,7 @@ struct Scenario {
   TrainingOptions training;  // with serving.mode = training
   TrafficOptions traffic;
   std::vector<FaultOptions> faults;
+  std::vector<ScaleOptions> scales;
   SloOptions slo;
   SweepOptions sweep;
   Places places;

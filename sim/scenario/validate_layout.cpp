@@ -5,6 +5,7 @@
 
 #include "sim/scenario/contradictions.hpp"
 #include "sim/scenario/validate.hpp"
+#include "topology/cluster.hpp"
 
 namespace moesim {
 
@@ -87,6 +88,56 @@ void check_attention_ranks(const Scenario& s, Contradictions& tell) {
   }
 }
 
+// True when every node has the links that it needs.
+bool check_network(const Scenario& s, Contradictions& tell) {
+  bool sound = true;
+  const ClusterOptions& c = s.cluster;
+  const auto kinds = node_kinds(c);
+  std::int64_t nodes = 0;
+  for (const NodeKind& kind : kinds) nodes += kind.nodes;
+  for (const NodeKind& kind : kinds) {
+    if (kind.node.gpus > 1 && kind.node.nvlink_bandwidth.value <= 0 &&
+        kind.node.pcie_bandwidth.value <= 0) {
+      tell.error({kind.key + ".node.nvlink_bandwidth", kind.key + ".node.pcie_bandwidth"},
+                 fmt::format("the {} GPUs of a node have no link between them", kind.node.gpus),
+                 "an nvlink_bandwidth or a pcie_bandwidth above 0");
+      sound = false;
+    }
+    if (nodes <= std::max(1, c.nodes_per_domain) || c.fabric == "explicit" ||
+        c.fabric == "import") {
+      continue;
+    }
+    if (kind.node.nics >= 1 && kind.node.nic_bandwidth.value > 0) continue;
+    tell.error({kind.key + ".node.nics", kind.key + ".node.nic_bandwidth", nodes_key(c)},
+               fmt::format("{} nodes, but no NICs between them", nodes),
+               "nics >= 1 with a nic_bandwidth above 0");
+    sound = false;
+  }
+  return sound;
+}
+
+// The key of [cluster] that a fault of the fabric speaks of.
+std::string key_in(const Diagnostic& fault) {
+  for (const char* key :
+       {"nodes_per_domain", "nodes_per_router", "routers_per_group", "nodes_per_leaf",
+        "oversubscription", "ecmp", "spines", "links", "switch_latency"}) {
+    const std::string name = std::string("cluster.") + key;
+    if ((fault.message + fault.expected).find(name) != std::string::npos) return name;
+  }
+  return "cluster.fabric";
+}
+
+// Only the fabric itself knows what it can be built of.
+void check_fabric(const Scenario& s, Contradictions& tell) {
+  try {
+    static_cast<void>(build_cluster(s.cluster));
+  } catch (const InputError& error) {
+    for (const Diagnostic& fault : error.diagnostics()) {
+      tell.error({key_in(fault), "cluster.fabric"}, fault.message, fault.expected, fault.hint);
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<NodeKind> node_kinds(const ClusterOptions& c) {
@@ -108,26 +159,7 @@ std::int64_t gpu_count(const ClusterOptions& cluster) {
 }
 
 void validate_network(const Scenario& s, Contradictions& tell) {
-  const ClusterOptions& c = s.cluster;
-  const auto kinds = node_kinds(c);
-  std::int64_t nodes = 0;
-  for (const NodeKind& kind : kinds) nodes += kind.nodes;
-  for (const NodeKind& kind : kinds) {
-    if (kind.node.gpus > 1 && kind.node.nvlink_bandwidth.value <= 0 &&
-        kind.node.pcie_bandwidth.value <= 0) {
-      tell.error({kind.key + ".node.nvlink_bandwidth", kind.key + ".node.pcie_bandwidth"},
-                 fmt::format("the {} GPUs of a node have no link between them", kind.node.gpus),
-                 "an nvlink_bandwidth or a pcie_bandwidth above 0");
-    }
-    if (nodes <= std::max(1, c.nodes_per_domain) || c.fabric == "explicit" ||
-        c.fabric == "import") {
-      continue;
-    }
-    if (kind.node.nics >= 1 && kind.node.nic_bandwidth.value > 0) continue;
-    tell.error({kind.key + ".node.nics", kind.key + ".node.nic_bandwidth", nodes_key(c)},
-               fmt::format("{} nodes, but no NICs between them", nodes),
-               "nics >= 1 with a nic_bandwidth above 0");
-  }
+  if (check_network(s, tell)) check_fabric(s, tell);
 }
 
 bool validate_layout(const Scenario& s, Contradictions& tell) {

@@ -22,6 +22,10 @@ void check_unsupported(const Scenario& s, Contradictions& tell) {
     tell.error({"fault[0]", "serving.mode"}, "faults are not simulated in training",
                "no [[fault]], or another serving.mode");
   }
+  if (!s.scales.empty()) {
+    tell.error({"scale[0]", "serving.mode"}, "a training job is not scaled",
+               "no [[scale]], or another serving.mode");
+  }
   const RebalanceOptions& rebalance = s.placement.rebalance;
   if (rebalance.every_steps > 0 || rebalance.below_balancedness > 0) {
     tell.error({"placement.rebalance", "serving.mode"}, "experts are not moved in training",

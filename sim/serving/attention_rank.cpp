@@ -240,12 +240,13 @@ void AttentionRank::complete(Seconds now, StepEvents& events) {
     const bool done = r.output_left == 0 && r.prompt_left == 0;
     const bool leaves = limits_.prefill_only && r.prompt_left == 0 && r.produced > 0;
     if (done || leaves) {
-      release(r);
       --decoding_;
       if (done) {
+        release(r);
         events.finished.push_back(r.request);
       } else {
         outstanding_ -= r.output_left;
+        held_blocks_ += r.blocks;
         events.handed_over.push_back(r);
       }
       continue;
@@ -261,8 +262,22 @@ void AttentionRank::complete(Seconds now, StepEvents& events) {
   MOESIM_LAW(outstanding_ >= 0, "outstanding tokens are never negative");
 }
 
+void AttentionRank::free_kv(int blocks, int life) {
+  if (life != life_) return;
+  used_blocks_ -= blocks;
+  held_blocks_ -= blocks;
+}
+
+// What is on its way is taken to have left.
+void AttentionRank::drop_held() {
+  used_blocks_ -= held_blocks_;
+  held_blocks_ = 0;
+  ++life_;
+}
+
 std::vector<RankRequest> AttentionRank::resize_kv(std::int64_t blocks, StepEvents& events) {
   limits_.kv_blocks = blocks;
+  drop_held();
   while (used_blocks_ > blocks) preempt_last(events);
   std::vector<RankRequest> out;
   std::erase_if(waiting_, [&](const RankRequest& r) {
@@ -300,6 +315,7 @@ std::vector<RankRequest> AttentionRank::evict_all() {
   waiting_.clear();
   batch_.clear();
   decoding_ = 0;
+  drop_held();
   used_blocks_ = 0;
   host_blocks_ = 0;
   outstanding_ = 0;

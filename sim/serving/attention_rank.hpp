@@ -92,6 +92,11 @@ class AttentionRank {
   // Tokens of the planned step come out at `now`.
   void complete(Seconds now, StepEvents& events);
 
+  // prefill_only: KV of what was handed over is held until the decode pool has it. `life` as it
+  // was then; it grows when everything here is lost.
+  void free_kv(int blocks, int life);
+  [[nodiscard]] int life() const { return life_; }
+
   // Other room for KV from now on: preempts what no longer fits, and takes out the requests
   // that never will.
   std::vector<RankRequest> resize_kv(std::int64_t blocks, StepEvents& events);
@@ -117,6 +122,7 @@ class AttentionRank {
   [[nodiscard]] int blocks_for(int tokens) const;
   void plan_rows(RankRequest& request, int rows);
   void swap_out(RankRequest& request);
+  void drop_held();
   void forget(const RankRequest& waiting);
   bool grow(RankRequest& request, int tokens, StepEvents& events);
   void preempt_last(StepEvents& events);
@@ -136,6 +142,8 @@ class AttentionRank {
   int decoding_ = 0;  // running requests whose prompt is complete
   std::int64_t used_blocks_ = 0;
   std::int64_t host_blocks_ = 0;  // in use
+  std::int64_t held_blocks_ = 0;  // of used ones, of requests handed over
+  int life_ = 0;
   std::int64_t outstanding_ = 0;
 };
 

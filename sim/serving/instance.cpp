@@ -54,7 +54,7 @@ Candidate Instance::candidate() const {
     all.outstanding += rank.outstanding_tokens();
     all.requests += rank.waiting() + rank.running();
   }
-  all.available = !down_;
+  all.available = !down_ && !draining_;
   return all;
 }
 
@@ -104,6 +104,11 @@ Instance::Verdict Instance::submit(const Request& request, int domain) {
   r.arrival = request.arrival;
   accept(r, {static_cast<std::uint64_t>(domain), request.prefix});
   return Verdict::accepted;
+}
+
+void Instance::free_kv(int rank, int blocks, int life) {
+  ranks_[static_cast<std::size_t>(rank)].free_kv(blocks, life);
+  if (!down_) wake();
 }
 
 void Instance::wake() {

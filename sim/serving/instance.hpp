@@ -49,6 +49,18 @@ class Instance {
   // Whether a request could ever run here.
   [[nodiscard]] bool ever_fits(int prompt, int output) const;
 
+  // Takes no new requests any more, and ends with those that it has; or takes them again.
+  void drain() { draining_ = true; }
+  void open() { draining_ = false; }
+  [[nodiscard]] bool draining() const { return draining_; }
+  [[nodiscard]] bool idle() const { return waiting() + running() == 0; }
+
+  // Of prefill pools: the decode pool has the KV of what `rank` handed over in its `life`.
+  void free_kv(int rank, int blocks, int life);
+  [[nodiscard]] int kv_life(int rank) const {
+    return ranks_[static_cast<std::size_t>(rank)].life();
+  }
+
   // Abandons the step in hand; none begins until resume(), which says why it stood still.
   void halt();
   void resume(Cause why);
@@ -108,6 +120,7 @@ class Instance {
   bool stepping_ = false;
   bool halted_ = false;
   bool down_ = false;
+  bool draining_ = false;
   std::int64_t halts_ = 0;  // timers of steps that were abandoned mean nothing
   std::int64_t steps_ = 0;
   Seconds busy_{0};

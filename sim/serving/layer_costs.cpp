@@ -171,7 +171,11 @@ Seconds LayerCosts::host_overhead(double sequences, double prompt_tokens) const 
 
 Seconds LayerCosts::layer_overhead() const { return costs_->profile().host.per_layer; }
 
-Seconds LayerCosts::request_overhead() const { return costs_->profile().host.per_request; }
+Seconds LayerCosts::request_overhead() const {
+  const HostOverhead& host = costs_->profile().host;
+  const double launches = model_.attention.kind == AttentionKind::mla ? 3 : 1;
+  return host.per_request + launches * model_.layers * host.per_request_layer;
+}
 
 ExpertCurve LayerCosts::experts(int slots) const {
   return costs_->experts({.hidden = model_.hidden,

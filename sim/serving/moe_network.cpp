@@ -54,6 +54,8 @@ ExchangeTime MoeNetwork::exchange(const DispatchDemand& demand, bool prefill,
   const Outcome out = run(exchange.dispatch(demand, dispatch_row_), start);
   time.dispatch = out.makespan;
   time.busiest = out.busiest;
+  finish_.assign(out.finish.begin(), out.finish.end());
+  time.finish = finish_;
   time.combine = run(exchange.combine(demand, combine_row_), start + time.dispatch).makespan;
   return time;
 }

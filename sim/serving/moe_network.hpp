@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "sim/machine/collective.hpp"
 #include "sim/machine/ledger.hpp"
@@ -19,6 +21,9 @@ struct ExchangeTime {
   Seconds dispatch{0};
   Seconds combine{0};
   LinkId busiest{-1};
+  // [ranks] when each has its rows, of the dispatch; empty where the network model cannot say.
+  // Valid until the next exchange.
+  std::span<const Seconds> finish;
 };
 
 class MoeNetwork {
@@ -55,8 +60,9 @@ class MoeNetwork {
   Bytes dispatch_row_;
   Bytes combine_row_;
   NodeTraffic node_traffic_;
-  int layers_;              // MoE layers of a step
-  std::int64_t calls_ = 0;  // of exchange
+  std::vector<Seconds> finish_;  // of the last dispatch
+  int layers_;                   // MoE layers of a step
+  std::int64_t calls_ = 0;       // of exchange
 };
 
 }  // namespace moesim

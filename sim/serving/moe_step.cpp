@@ -69,10 +69,12 @@ MoeLayerTime MoeStep::layer(int layer, double part, std::span<const double> slow
   MoeLayerTime time;
   time.busiest_expert = busiest;
   const std::size_t ranks = load_.gpu.size();
+  rank_times_.resize(ranks);
   for (std::size_t r = 0; r < ranks; ++r) {
     Seconds t = curve_.time({load_.gpu[r], load_.active[r], load_.hottest[r]});
     if (!speed_.empty()) t /= speed_[r];
     if (!slowdown.empty()) t *= slowdown[r];
+    rank_times_[r] = t;
     totals_.rank_tokens[r] += load_.gpu[r] / part;
     totals_.rank_seconds[r] += t.value / part;
     time.mean += t;

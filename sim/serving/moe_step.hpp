@@ -64,6 +64,8 @@ class MoeStep {
   // Expert times of `layer` for a part of the drawn step (1, or 1/2 for a micro-batch).
   // `slowdown` [ranks] or empty: a straggler's factor on its time.
   MoeLayerTime layer(int layer, double part, std::span<const double> slowdown);
+  // [ranks] expert times of the last layer().
+  [[nodiscard]] std::span<const Seconds> rank_times() const { return rank_times_; }
   // What the layer asks of the network, after layer(): shares for the same counts. `tokens` is
   // the caller's to fill. Not for placements on a single rank.
   DispatchDemand& demand(int layer);
@@ -92,6 +94,7 @@ class MoeStep {
   double routed_ = 0;                 // tokens x top_k of the drawn step
   std::vector<double> layer_counts_;  // [experts] of the layer in hand
   LayerLoad load_;
+  std::vector<Seconds> rank_times_;  // [ranks] of the layer in hand
   DispatchDemand demand_;
   std::vector<std::vector<std::uint16_t>> samples_;  // [layers] what reach_ views
   ExpertTotals totals_;

@@ -9,7 +9,7 @@
 namespace moesim {
 
 enum class ServingMode { aggregated, disaggregated, training };
-enum class Overlap { none, shared_expert, two_batch };
+enum class Overlap { none, shared_expert, two_batch, single_batch };
 
 // [serving.prefill], [serving.decode]: what a pool has of its own; 0: as [serving] says.
 struct PoolOptions {
@@ -52,9 +52,10 @@ struct ServingOptions {
   // Decodes of a rank that an engine has graphs for: a step without prompts is padded to the
   // next one that all ranks fit in. Empty: no padding; above the largest: none either.
   std::vector<int> graph_sizes;
-  std::string on_failure = "retry";  // requests on a GPU that dies: retry, fail
-  Seconds recovery_time{30};         // an EP group that lost GPUs stands still so long
-  PoolOptions prefill;               // mode = "disaggregated"
+  std::string kv_transfer = "whole";  // from prefill to decode pools: whole, layerwise
+  std::string on_failure = "retry";   // requests on a GPU that dies: retry, fail
+  Seconds recovery_time{30};          // an EP group that lost GPUs stands still so long
+  PoolOptions prefill;                // mode = "disaggregated"
   PoolOptions decode;
   double warmup = 0.1;  // first fraction of requests left out of the percentiles
 
@@ -75,6 +76,17 @@ struct FaultOptions {
   double speed = 1;      // GPUs: fraction left; 0: down
 
   friend bool operator==(const FaultOptions&, const FaultOptions&) = default;
+};
+
+// One [[scale]]: an instance is switched off or on. Off: it takes no new requests and ends with
+// those that it has. On: it takes requests when it has warmed up.
+struct ScaleOptions {
+  Seconds at{0};
+  int instance = 0;  // counted from 0, the prefill pool's first
+  std::string to = "down";
+  Seconds warm_up{60};  // loading weights, capturing graphs
+
+  friend bool operator==(const ScaleOptions&, const ScaleOptions&) = default;
 };
 
 }  // namespace moesim

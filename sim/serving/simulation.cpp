@@ -141,6 +141,7 @@ void Simulation::step_ended(int id, const StepReport& report, Seconds begin, Sec
     timeline_->sample(column(TimelineColumn::balancedness), end, report.balancedness,
                       report.tokens);
   }
+  if (instance.draining()) switch_off(id, end);
   const bool whole = !site(id).healthy;
   if (!rebalancers_.empty() && whole) {
     rebalancers_[static_cast<std::size_t>(id)]->step_ended(report);

@@ -44,6 +44,7 @@ struct Deployment {
   RouterOptions router;
   TrafficOptions traffic;
   std::vector<FaultOptions> faults = {};
+  std::vector<ScaleOptions> scales = {};
   std::int64_t requests = 0;
   std::uint64_t seed = 1;
 };
@@ -99,6 +100,7 @@ class Simulation {
   [[nodiscard]] const LayerCosts& costs() const { return *pool_costs_.front(); }
   // Of the tenants, distinct, as the routers number them.
   [[nodiscard]] const std::vector<std::string>& domains() const { return domains_; }
+  [[nodiscard]] const std::vector<int>& domain_of_tenant() const { return domain_of_tenant_; }
   // Faults and rebalances, in order of their beginning.
   [[nodiscard]] const std::vector<Incident>& incidents() const { return incidents_; }
   // Requests that lost their GPU and began anew.
@@ -126,6 +128,8 @@ class Simulation {
     return networks_.empty() ? nullptr : networks_[static_cast<std::size_t>(i)].get();
   }
   [[nodiscard]] Seconds duration() const { return end_; }
+  // How long an instance was switched off.
+  [[nodiscard]] Seconds off_time(int instance) const;
 
  private:
   // An instance's place, and its state while GPUs are gone.
@@ -136,6 +140,8 @@ class Simulation {
     std::int64_t outages = 0;  // a recovery that another outage overtook means nothing
     bool recovering = false;
     std::optional<Placement> healthy;  // the placement before GPUs went
+    std::optional<Seconds> off_since;  // switched off and idle
+    Seconds off{0};                    // and how long it was before
   };
   // What waits for an instance that comes back.
   struct Held {
@@ -182,7 +188,12 @@ class Simulation {
   [[nodiscard]] bool awaits_return() const;
   void release_held();
 
+  // simulation_scale.cpp
+  void schedule_all_scales();
+  void switch_off(int id, Seconds now);  // when it is idle
+
   // simulation_transfer.cpp
+  double left_to_send(const std::vector<Flow>& flows, Seconds computing) const;
   void hand_over(int from, const RankRequest& request, int rank, Seconds now);
   std::vector<Flow> kv_flows(int from, int from_rank, int to, int to_rank, int tokens) const;
   void account(const std::vector<Flow>& flows, std::span<const Seconds> finish, Seconds start);
@@ -211,7 +222,7 @@ class Simulation {
   BalanceState balance_state_;
   BalanceState decode_balance_;
   GpuHealth health_;
-  int returns_expected_ = 0;  // faults that will end and give GPUs back
+  int returns_expected_ = 0;  // faults that will end and give GPUs back, instances to switch on
   Held held_;
   std::vector<Incident> incidents_;
   std::int64_t retries_ = 0;

@@ -46,6 +46,7 @@ Simulation::Simulation(const Deployment& deployment, Machine& machine)
   decode_balance_.stream = Stream(deployment_.seed, "decode balancing");
   build_instances();
   schedule_all_faults();
+  schedule_all_scales();
 }
 
 Simulation::~Simulation() = default;
@@ -68,7 +69,8 @@ void Simulation::plan_all_pools() {
       sites_.push_back({.pool = p,
                         .first = GpuId{pool.first_gpu + i * pool.parallel.gpus},
                         .gone = std::vector<bool>(static_cast<std::size_t>(pool.parallel.gpus)),
-                        .healthy = {}});
+                        .healthy = {},
+                        .off_since = {}});
       (pool.role == PoolRole::decode ? decode_ : entry_).push_back(id);
     }
   }

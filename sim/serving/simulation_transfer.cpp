@@ -1,10 +1,14 @@
 // KV on its way from a prefill to a decode instance.
 //
-// All of a prompt's KV goes at once when its first token is out, from the GPUs of its attention
-// rank to those of the rank that will decode it, over the cluster's links, which it shares with
-// other transfers. GQA heads are divided over the receiving GPUs; an MLA latent goes to each.
+// It goes from the GPUs of its attention rank to those of the rank that will decode it, over
+// the cluster's links, which it shares with other transfers. GQA heads are divided over the
+// receiving GPUs; an MLA latent goes to each. `whole`: all of it when the prompt's first token
+// is out. `layerwise`: each layer's as the layer is computed, so that only what the way cannot
+// carry meanwhile, and the last layer's, is left by then. The prefill rank holds its blocks
+// until all is there.
 #include <algorithm>
 
+#include "sim/machine/group_collective.hpp"
 #include "sim/serving/simulation.hpp"
 
 namespace moesim {
@@ -37,13 +41,29 @@ void Simulation::account(const std::vector<Flow>& flows, std::span<const Seconds
   }
 }
 
+// The share of the KV that has not left when the prompt is complete; `computing` is how long it
+// took. Before that a transfer is taken to have its way for itself.
+double Simulation::left_to_send(const std::vector<Flow>& flows, Seconds computing) const {
+  if (deployment_.serving.kv_transfer != "layerwise") return 1;
+  Seconds whole{0};
+  for (const Flow& flow : flows) {
+    whole =
+        std::max(whole, point_to_point(deployment_.cluster, flow.src, flow.dst, flow.bytes));
+  }
+  const double last_layer = 1.0 / deployment_.model.layers;
+  return whole.value > 0 ? std::max(last_layer, 1 - computing / whole) : 1;
+}
+
 void Simulation::hand_over(int from, const RankRequest& request, int rank, Seconds now) {
   const BalanceKey key{static_cast<std::uint64_t>(request.domain), 0};
   const std::optional<int> to = pick(decode_, key, decode_balance_);
+  const int blocks = request.blocks;
+  const int life = instances_[static_cast<std::size_t>(from)]->kv_life(rank);
   if (!to) {  // computed anew once there is somebody to decode it
     RankRequest again = request;
     again.prompt_left = again.context;
     again.context = 0;
+    instances_[static_cast<std::size_t>(from)]->free_kv(rank, blocks, life);
     if (awaits_return()) {
       held_.retries.push_back(again);
     } else {
@@ -54,18 +74,28 @@ void Simulation::hand_over(int from, const RankRequest& request, int rank, Secon
   Instance& decode = *instances_[static_cast<std::size_t>(*to)];
   const int to_rank = decode.expect(request, key);
   std::vector<Flow> flows = kv_flows(from, rank, *to, to_rank, request.context);
-  machine_.start(
-      flows, [this, &decode, to_rank, request, flows, now](std::span<const Seconds> finish) {
-        account(flows, finish, now);
-        blame_->waits(RequestId{request.request}, machine_.now(), Cause::kv_transfer);
-        const bool there = decode.has_rank(to_rank);
-        decode.accept_at(to_rank, request);
-        if (there) return;
-        RankRequest again = request;
-        again.prompt_left = again.context;
-        again.context = 0;
-        give_up({again});
-      });
+  const RequestRecord& record = recorder_->records()[RequestId{request.request}.index()];
+  const Seconds begun = record.first_scheduled;
+  const double left = left_to_send(flows, now - begun);
+  if (left < 1) {
+    std::vector<Flow> gone = flows;
+    for (Flow& flow : gone) flow.bytes *= 1 - left;
+    account(gone, std::vector<Seconds>(gone.size(), now), begun);
+    for (Flow& flow : flows) flow.bytes *= left;
+  }
+  machine_.start(flows, [this, from, rank, blocks, life, &decode, to_rank, request, flows,
+                         now](std::span<const Seconds> finish) {
+    account(flows, finish, now);
+    instances_[static_cast<std::size_t>(from)]->free_kv(rank, blocks, life);
+    blame_->waits(RequestId{request.request}, machine_.now(), Cause::kv_transfer);
+    const bool there = decode.has_rank(to_rank);
+    decode.accept_at(to_rank, request);
+    if (there) return;
+    RankRequest again = request;
+    again.prompt_left = again.context;
+    again.context = 0;
+    give_up({again});
+  });
 }
 
 }  // namespace moesim

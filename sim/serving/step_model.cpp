@@ -180,6 +180,7 @@ MoeLayerTime StepModel::moe_layer(int layer, LinkLedger& ledger, Seconds now, Li
     const Bytes rows{time.most_tokens * model_.hidden};
     time.dispatch = exchange.dispatch + in_shards(GroupOp::all_gather, rows);
     time.combine = exchange.combine + in_shards(GroupOp::reduce_scatter, 2.0 * rows);
+    stagger(exchange.finish, time);
     busiest = exchange.busiest;
   } else {
     exchange_whole(time);
@@ -188,12 +189,42 @@ MoeLayerTime StepModel::moe_layer(int layer, LinkLedger& ledger, Seconds now, Li
   return time;
 }
 
+// Experts begin as their GPU's rows are there; `finish` [ranks] of the dispatch.
+void StepModel::stagger(std::span<const Seconds> finish, MoeLayerTime& time) const {
+  const std::span<const Seconds> experts = moe_->rank_times();
+  if (finish.size() != experts.size() || parallel_.moe_tp > 1 ||
+      options_.overlap != Overlap::none) {
+    return;
+  }
+  Seconds end{0};
+  for (std::size_t r = 0; r < finish.size(); ++r) {
+    if (finish[r] + experts[r] < end) continue;
+    end = finish[r] + experts[r];
+    time.slowest_rank = static_cast<int>(r);
+  }
+  time.slowest = std::clamp(end - time.dispatch, Seconds{0}, time.slowest);
+  time.mean = std::min(time.mean, time.slowest);
+}
+
+namespace {
+
+// What of the communication shows when its rows go in tiles beside `compute`.
+Seconds beside(Seconds communication, Seconds compute) {
+  constexpr double kTiles = 4;
+  return communication - (kTiles - 1) / kTiles * std::min(communication, compute);
+}
+
+}  // namespace
+
 void StepModel::add_moe_layer(const LayerParts& parts, CauseSeconds& time) const {
   const double times = 1 / part_;  // micro-batches, one after the other on the GPU
   Seconds dispatch = times * parts.moe.dispatch;
   Seconds combine = times * parts.moe.combine;
   if (options_.overlap == Overlap::shared_expert) {
     dispatch = std::max(Seconds{0}, dispatch - parts.shared);
+  } else if (options_.overlap == Overlap::single_batch) {
+    dispatch = beside(dispatch, attention_[parts.kind] + parts.shared);
+    combine = beside(combine, parts.moe.slowest);
   } else if (part_ < 1) {
     const Seconds compute = times * (attention_[parts.kind] + parts.collective + parts.shared +
                                      parts.router + parts.moe.slowest);

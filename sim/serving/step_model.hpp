@@ -7,7 +7,12 @@
 // Overlap: `shared_expert` runs the shared experts beside the dispatch; `two_batch` splits the
 // step in two micro-batches and hides the communication of one behind the compute of the other,
 // so that a layer pair takes max(2 compute, 2 communication) of a half (DeepSeek-V3 report,
-// 2412.19437, section 3.4).
+// 2412.19437, section 3.4); `single_batch` sends the step's rows in tiles, dispatch while
+// attention and shared experts go on, combine while the experts do: of n tiles all but one
+// hide, as far as the compute lasts (n = 4, an assumption).
+//
+// Where the network model says when each GPU has its rows, a GPU's experts begin then, and not
+// when the last GPU has its own: dispatch and experts end together at max(finish + experts).
 #pragma once
 
 #include <span>
@@ -80,6 +85,7 @@ class StepModel {
   void add_dense_layers(CauseSeconds& time);
   void add_attention(std::size_t kind, CauseSeconds& time) const;
   void add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds now);
+  void stagger(std::span<const Seconds> finish, MoeLayerTime& time) const;
   MoeLayerTime moe_layer(int layer, LinkLedger& ledger, Seconds now, LinkId& busiest);
   void add_moe_layer(const LayerParts& parts, CauseSeconds& time) const;
   void account_busy(std::span<const AttentionRank> ranks);

@@ -4,11 +4,53 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "calibrate/expert_points.hpp"
 #include "calibrate/profile.hpp"
 #include "calibrate/tabulate.hpp"
 #include "sim/base/diagnostics.hpp"
 
 using namespace moesim;
+
+TEST_CASE("Within one tile of rows an expert costs its weights, however the rows are spread") {
+  // skew_imbalance = most loaded / max(mean, 16): 32 assignments of 16 experts, 15 of them on
+  // one, read the same weights as two on each.
+  const CostModel costs(load_profile("h200-sxm/sglang"));
+  const ExpertCurve curve = costs.experts({.hidden = 7168,
+                                           .intermediate = 256,
+                                           .experts = 256,
+                                           .top_k = 8,
+                                           .dtype = Dtype::fp8_block});
+  const Seconds even = curve.time({32, 16, 2});
+  CHECK(curve.time({32, 16, 15}) == even);
+  CHECK(curve.time({64, 16, 16}) == curve.time({64, 16, 4}));
+  CHECK(curve.time({4096, 16, 2048}) > curve.time({4096, 16, 256}));
+}
+
+TEST_CASE(
+    "A curve timed on half of the experts prices its own points, and all experts dearer") {
+  // 256 experts of which the benchmark's router reached 128: the point is (256, 128).
+  const auto profile = load_profile("h200-sxm/sglang");
+  const CostModel costs(profile);
+  for (const ExpertSection& section : profile->experts) {
+    for (const ExpertShapeCurve& c : section.curves) {
+      if (c.most_active == 0 || c.intermediate != 256 || c.top_k != 8) continue;
+      const ExpertCurve curve = costs.experts({.hidden = c.hidden,
+                                               .intermediate = c.intermediate,
+                                               .experts = c.experts,
+                                               .top_k = c.top_k,
+                                               .dtype = section.key.dtype});
+      const auto at = std::find(c.tokens.begin(), c.tokens.end(), 64.0);
+      REQUIRE(at != c.tokens.end());
+      const double measured = c.seconds[static_cast<std::size_t>(at - c.tokens.begin())];
+      const double assignments = 64.0 * c.top_k;
+      const double half = curve.time({assignments, 128, 0}).value;
+      CHECK(half == Approx(measured).epsilon(0.03));
+      CHECK(curve.time({assignments, 256, 0}).value > 1.5 * half);
+      return;
+    }
+  }
+  FAIL("the profile has such a curve");
+}
 
 TEST_CASE("Every shipped profile prices every kind of kernel, more work never for less") {
   for (const std::string& name : shipped_profiles()) {
@@ -50,7 +92,7 @@ TEST_CASE("In-table shapes are served from their own curves") {
       std::vector<double> errors;
       for (std::size_t i = 0; i < c.tokens.size(); ++i) {
         const double assignments = c.tokens[i] * c.top_k;
-        const double active = std::min<double>(c.experts, assignments);
+        const double active = even_point(c, c.tokens[i], 0).active;
         errors.push_back(std::abs(curve.time({assignments, active, 0}).value / level[i] - 1));
       }
       INFO(c.hidden << " x " << c.intermediate << ", " << c.experts << " experts");

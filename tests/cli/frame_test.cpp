@@ -84,6 +84,15 @@ TEST_CASE("a full disk is the world's failure: exit 1 and what could not be writ
   CHECK(WEXITSTATUS(status) == 1);
 }
 
+TEST_CASE("a folder that cannot be written is told before the simulation, exit 1") {
+  // An hour of traffic: were it simulated first, this would take as long.
+  const Outcome o = run_program({"run", kQuickstart, "--set", "requests=1000000", "-o",
+                                 std::string(MOESIM_PROGRAM) + "/results"});
+  CHECK(o.status == 1);
+  CHECK(o.out.empty());
+  CHECK(says(o.err, "cannot make"));
+}
+
 TEST_CASE("the schema, the reference page and the man page are whole") {
   CHECK(says(run_program({"schema"}).out, "draft-04"));
   CHECK(says(run_program({"explain", "--all"}).out, "| `serving.tp` |"));

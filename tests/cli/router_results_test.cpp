@@ -22,7 +22,8 @@ const std::string kScenario =
     "nodes = 1\n[traffic]\narrivals = { process = \"poisson\", rate = \"20 req/s\" }\n"
     "input_tokens = { mean = 200 }\noutput_tokens = { mean = 20 }\n"
     "[[traffic.tenant]]\nname = \"a\"\nshare = 0.7\ndomain = \"code\"\n"
-    "[[traffic.tenant]]\nname = \"b\"\nshare = 0.3\ndomain = \"law\"\n";
+    "[[traffic.tenant]]\nname = \"b\"\nshare = 0.2\ndomain = \"law\"\n"
+    "[[traffic.tenant]]\nname = \"c\"\nshare = 0.1\ndomain = \"law\"\n";
 
 // Runs it with these settings; the folder stays until the next run.
 Outcome run(const std::vector<std::string>& settings) {
@@ -62,7 +63,7 @@ std::map<std::string, double> sums(const char* table, const std::string& key,
 
 }  // namespace
 
-TEST_CASE("experts, windows and domains each add up to the tokens of their layer") {
+TEST_CASE("experts, windows and tenants each add up to the tokens of their layer") {
   const Outcome outcome = run({});
   CAPTURE(outcome.err);
   REQUIRE(outcome.status == 0);
@@ -71,16 +72,17 @@ TEST_CASE("experts, windows and domains each add up to the tokens of their layer
   const auto experts = sums("experts.csv", "layer", "tokens");
   const auto shares = sums("experts.csv", "layer", "share");
   const auto windows = sums("load_windows.csv", "layer", "tokens");
-  const auto domains = sums("domain_loads.csv", "layer", "tokens");
+  const auto tenants = sums("tenant_loads.csv", "layer", "tokens");
   for (const auto& [layer, n] : tokens) {
     CAPTURE(layer);
     CHECK(n > 30 * 200);
     CHECK(experts.at(layer) == n);
     CHECK(shares.at(layer) == Approx(1));
     CHECK(windows.at(layer) == n);
-    CHECK(domains.at(layer) == Approx(n));
+    CHECK(tenants.at(layer) == Approx(n));
   }
-  CHECK(sums("domain_loads.csv", "domain", "tokens").size() == 2);
+  CHECK(sums("tenant_loads.csv", "domain", "tokens").size() == 2);
+  CHECK(sums("tenant_loads.csv", "tenant", "tokens").size() == 3);
 }
 
 TEST_CASE("a limit that is crossed is an alert that names the layer, the time and the key") {

@@ -213,6 +213,125 @@ TEST_CASE("a decode GPU that dies in a disaggregated system loses no request") {
   }
 }
 
+TEST_CASE(
+    "layer-wise, KV is there sooner and as many bytes are sent; blocks are freed at last") {
+  // transfer left <= whole, >= latency + one layer's bytes / bandwidth.
+  const auto transfer = [](const Walk& walk, std::size_t i) {
+    const RequestRecord& r = walk.simulation().recorder().records()[i];
+    return walk.simulation().blame().until_end(RequestId{i}, r.e2el())[Cause::kv_transfer];
+  };
+  const auto bytes = [](const Walk& walk) {
+    double sum = 0;
+    for (int l = 0; l < walk.cluster().links(); ++l) {
+      if (walk.cluster().link(LinkId{l}).kind != LinkKind::nic) continue;
+      sum += walk.simulation().ledger().bytes(LinkId{l}).value;
+    }
+    return sum;
+  };
+  auto options = kPools;
+  options.insert(options.end(), {"requests=20", "traffic.arrivals.rate=2"});
+  auto layerwise = options;
+  layerwise.emplace_back("serving.kv_transfer=layerwise");
+  const auto at_once = run_small(options);
+  const auto by_layer = run_small(layerwise);
+  const Path path = by_layer->cluster().path(GpuId{0}, GpuId{8});
+  for (std::size_t i = 0; i < 20; ++i) {
+    CHECK(transfer(*by_layer, i) < 0.5 * transfer(*at_once, i));
+    CHECK(transfer(*by_layer, i) > path.latency.value);
+  }
+  CHECK(bytes(*by_layer) == Approx(bytes(*at_once)).epsilon(1e-9));
+  CHECK(by_layer->simulation().instance(0).kv_used(1) == 0);
+  check_causes(*by_layer);
+}
+
+TEST_CASE("prompts wait while the KV of others is still on its way to the decode pool") {
+  // A NIC so slow that transfers take seconds, and KV of a prefill rank for four prompts.
+  auto options = kPools;
+  options.insert(options.end(), {"requests=40", "serving.tp=8",
+                                 "cluster.node.nic_bandwidth=1e8", "cluster.gpu.memory=141 GB",
+                                 "serving.kv_block=256", "traffic.arrivals.rate=1000"});
+  const auto roomy = run_small(options);
+  options.emplace_back("serving.memory_fraction=0.0955");
+  const auto tight = run_small(options);
+  const auto last_first_token = [](const Walk& walk) {
+    double last = 0;
+    for (const RequestRecord& r : walk.simulation().recorder().records()) {
+      last = std::max(last, r.first_token.value);
+    }
+    return last;
+  };
+  CHECK(count_of(*tight, RequestState::finished) == 40);
+  CHECK(last_first_token(*tight) > last_first_token(*roomy));
+  check_causes(*tight);
+}
+
+// Instances that are switched off and on.
+
+namespace {
+
+const std::vector<std::string> kTwoInstances{"cluster.nodes=2", "serving.instances=2",
+                                             "requests=400", "traffic.arrivals.rate=100"};
+
+std::unique_ptr<Walk> run_scaled(const std::vector<std::string>& overrides,
+                                 const std::vector<ScaleOptions>& scales) {
+  Scenario scenario = small_scenario(overrides);
+  scenario.scales = scales;
+  auto walk = std::make_unique<Walk>(
+      scenario, [](Cluster& cluster) { return make_analytic_machine(cluster); });
+  walk->run([](double, Seconds) { return true; });
+  return walk;
+}
+
+}  // namespace
+
+TEST_CASE("an instance that is switched off ends what it has; on again, it warms up first") {
+  const Seconds off{1};
+  const Seconds on{2};
+  const Seconds warm_up{0.5};
+  const auto walk =
+      run_scaled(kTwoInstances, {{.at = off, .instance = 1, .to = "down"},
+                                 {.at = on, .instance = 1, .to = "up", .warm_up = warm_up}});
+  CHECK(count_of(*walk, RequestState::finished) == 400);
+  check_causes(*walk);
+  int before = 0;
+  int after = 0;
+  for (const RequestRecord& r : walk->simulation().recorder().records()) {
+    const bool away = r.arrival > off && r.arrival < on + warm_up;
+    if (away) CHECK(r.instance == 0);
+    before += r.instance == 1 && r.arrival <= off ? 1 : 0;
+    after += r.instance == 1 && r.arrival >= on + warm_up ? 1 : 0;
+  }
+  CHECK(before > 0);
+  CHECK(after > 0);
+  CHECK(walk->simulation().off_time(1).value > 0);
+  CHECK(walk->simulation().off_time(1) < on - off);
+  CHECK(walk->simulation().off_time(0).value == 0);
+  const Seconds all = walk->simulation().duration();
+  CHECK(walk->result("test").cost.gpu_hours * 3600 ==
+        Approx(16 * all.value - 8 * walk->simulation().off_time(1).value));
+}
+
+TEST_CASE("with every instance off requests wait for one that comes, or fail where none will") {
+  const ScaleOptions down{.at = Seconds{1}, .instance = 0, .to = "down"};
+  const ScaleOptions up{.at = Seconds{3}, .instance = 0, .to = "up", .warm_up = Seconds{1}};
+  const auto comes = run_scaled({}, {down, up});
+  CHECK(count_of(*comes, RequestState::finished) == 200);
+  const auto never = run_scaled({}, {down});
+  const int failed = count_of(*never, RequestState::failed);
+  CHECK(failed > 0);
+  CHECK(count_of(*never, RequestState::finished) + failed == 200);
+  CHECK_THROWS_AS(run_scaled({}, {{.at = Seconds{1}, .instance = 1}}), InputError);
+}
+
+TEST_CASE("pools may shrink: a decode instance that is switched off loses no request") {
+  const auto walk =
+      run_scaled({"cluster.nodes=3", "serving.mode=disaggregated", "serving.prefill.nodes=1",
+                  "serving.decode.instances=2", "traffic.arrivals.rate=100"},
+                 {{.at = Seconds{0.5}, .instance = 2, .to = "down"}});
+  CHECK(count_of(*walk, RequestState::finished) == 200);
+  check_causes(*walk);
+}
+
 // Rebalancing and capacity.
 
 namespace {
@@ -319,11 +438,11 @@ TEST_CASE("preempted requests finish, computed again or swapped, and the causes 
   // KV for few requests of a rank, and a host that has room for all, for some, for none.
   for (const char* preemption : {"swap", "recompute"}) {
     for (const char* space : {"1 TB", "30 MB"}) {
-      const auto walk =
-          run_small({"serving.tp=8", "serving.memory_fraction=0.096",
-                     "traffic.arrivals.rate=2000", "traffic.output_tokens.mean=128",
-                     "serving.kv_block=16", std::string("serving.preemption=") + preemption,
-                     std::string("serving.swap_space=") + space});
+      const auto walk = run_small(
+          {"serving.tp=8", "cluster.gpu.memory=141 GB", "serving.memory_fraction=0.096",
+           "traffic.arrivals.rate=2000", "traffic.output_tokens.mean=128",
+           "serving.kv_block=16", std::string("serving.preemption=") + preemption,
+           std::string("serving.swap_space=") + space});
       INFO(preemption << ", " << space);
       const Result result = walk->result("test");
       CHECK(result.summary.requests.finished == 200);

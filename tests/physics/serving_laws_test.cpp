@@ -2,7 +2,10 @@
 #include <catch2/catch.hpp>
 
 #include <cmath>
+#include <filesystem>
 #include <numeric>
+
+#include "sim/base/files.hpp"
 
 #include "tests/physics/runs.hpp"
 
@@ -118,4 +121,28 @@ TEST_CASE("the same scenario and seed give the same records, another seed gives 
   };
   CHECK(ends(*a) == ends(*b));
   CHECK(ends(*a) != ends(*c));
+}
+
+TEST_CASE("a replay of the same trace is exact: its arrivals, its lengths, the same records") {
+  const auto file = std::filesystem::temp_directory_path() / "moesim_replay_test.csv";
+  std::string rows = "arrival_s,input_tokens,output_tokens\n";
+  for (int i = 0; i < 50; ++i) {
+    rows += std::to_string(0.05 * i) + "," + std::to_string(100 + 7 * i) + "," +
+            std::to_string(5 + i % 9) + "\n";
+  }
+  write_file(file, rows);
+  const std::vector<std::string> options{
+      "requests=50", "traffic.arrivals.process=trace", "traffic.arrivals.file=" + file.string(),
+      "traffic.input_tokens.distribution=trace", "traffic.output_tokens.distribution=trace"};
+  const auto a = run_small(options);
+  const auto b = run_small(options);
+  const auto& records = a->simulation().recorder().records();
+  REQUIRE(records.size() == 50);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    CHECK(records[i].arrival.value == Approx(0.05 * static_cast<double>(i)).margin(1e-9));
+    CHECK(records[i].input_tokens == 100 + 7 * static_cast<int>(i));
+    CHECK(records[i].output_tokens == 5 + static_cast<int>(i) % 9);
+    CHECK(records[i].end.value == b->simulation().recorder().records()[i].end.value);
+  }
+  std::filesystem::remove(file);
 }

@@ -246,3 +246,32 @@ TEST_CASE("hashed layers: every expert alike, without taste, noise or groups") {
   }
   CHECK(five_groups);
 }
+
+// Var of log share = step jitter^2 + request spread^2 / requests (+ what T tokens add: 1 / (T
+// pi)).
+TEST_CASE("the fewer requests a step's tokens come from, the more its loads vary") {
+  RouterOptions options = with_skew("balanced");
+  options.request_sigma = 0.3;
+  options.step_jitter = 0.05;
+  const int steps = 400;
+  const int tokens = 4'000'000;
+  for (const int requests : {1, 4, 100}) {
+    Router router(options, kDeepSeekV3, 1);
+    ExpertCounts counts;
+    double sum = 0;
+    double squares = 0;
+    for (int i = 0; i < steps; ++i) {
+      router.counts({.tokens = tokens, .requests = requests}, counts);
+      for (const int n : counts) {
+        const double x = std::log(n / (tokens * 8.0 / 256));
+        sum += x;
+        squares += x * x;
+      }
+    }
+    const double n = steps * static_cast<double>(counts.size());
+    const double variance = squares / n - sum / n * (sum / n);
+    const double expected = 0.05 * 0.05 + 0.3 * 0.3 / requests + 256.0 / 8 / tokens;
+    INFO(requests << " requests: " << variance << " against " << expected);
+    CHECK(variance == Approx(expected).epsilon(0.1));
+  }
+}

@@ -144,3 +144,45 @@ TEST_CASE("SimGrid: a load crosses its link alone and shares it with flows as on
   CHECK(t.at(0) == near(201e-6));
   CHECK(t.at(1) == near(201e-6));
 }
+
+TEST_CASE("Two collectives and a KV transfer that overlap share links alike in both machines") {
+  // The second all-to-all and the transfer begin while the first is half through.
+  ClusterOptions options = hopper(2);
+  options.nvlink_forwarding = false;
+  options.oversubscription = 2;
+  const auto overlapped = [&](Cluster& cluster, Machine& machine, int parts) {
+    const RankGroup ranks(cluster, all_gpus(cluster));
+    const MatrixTraffic first(ranks, skewed_matrix(16, 1_MB, 0.5, 1));
+    const MatrixTraffic second(ranks, uneven_matrix(16, 1_MB, 1.0, 2));
+    std::vector<double> ends(3, 0.0);
+    const auto start = [&, parts](int part, std::vector<Flow> flows, Seconds at) {
+      if ((parts >> part & 1) == 0) return;
+      machine.at(at, [&machine, &ends, part, flows] {
+        machine.start(flows, [&ends, part](std::span<const Seconds> finish) {
+          ends[static_cast<std::size_t>(part)] =
+              std::max_element(finish.begin(), finish.end())->value;
+        });
+      });
+    };
+    start(0, flows_of(first.traffic()), 0_s);
+    start(1, flows_of(second.traffic()), 150_us);
+    start(2, {{GpuId{3}, GpuId{12}, 20_MB}}, 100_us);
+    machine.run();
+    return ends;
+  };
+  const auto fluid = [&](int parts) {
+    Cluster cluster = build_cluster(options);
+    return overlapped(cluster, *make_analytic_machine(cluster), parts);
+  };
+  const auto both = fluid(7);
+  const auto reference = in_child([&] {
+    Cluster cluster = build_cluster(options);
+    return overlapped(cluster, *make_simgrid_machine(cluster, Solver::lazy), 7);
+  });
+  for (int part = 0; part < 3; ++part) {
+    const auto i = static_cast<std::size_t>(part);
+    INFO("part " << part);
+    CHECK(both[i] == Approx(reference[i]).epsilon(1e-6));
+    CHECK(both[i] > fluid(1 << part)[i]);  // nobody is alone
+  }
+}

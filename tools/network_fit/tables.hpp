@@ -34,4 +34,8 @@ struct Sample {
 // decided here, table by table, before any fit: whole rank counts and every third size.
 std::vector<Sample> read_samples(const std::string& folder);
 
+// Of tables that no fit ever saw but that hold an operation of a shipped transport; `name` is
+// the transport they are to be predicted by.
+std::vector<Sample> read_unfitted(const std::string& folder);
+
 }  // namespace moesim::network_fit

@@ -77,12 +77,13 @@ std::string load_windows_csv(const Result& result) {
   return text;
 }
 
-std::string domain_loads_csv(const Result& result) {
-  std::string text = "domain,layer,tokens,hottest_load,hottest_expert,cv,entropy,apart\n";
-  for (const DomainLoadResult& d : result.domain_loads) {
-    fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{},{},{}\n", csv_cell(d.domain),
-                   d.layer, d.tokens, d.hottest_load, d.hottest_expert, d.cv, d.entropy,
-                   d.apart);
+std::string tenant_loads_csv(const Result& result) {
+  std::string text =
+      "tenant,domain,layer,tokens,hottest_load,hottest_expert,cv,entropy,apart\n";
+  for (const TenantLoadResult& t : result.tenant_loads) {
+    fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{},{},{},{}\n", csv_cell(t.tenant),
+                   csv_cell(t.domain), t.layer, t.tokens, t.hottest_load, t.hottest_expert,
+                   t.cv, t.entropy, t.apart);
   }
   return text;
 }
@@ -159,7 +160,7 @@ void write_results(const std::filesystem::path& folder, const Result& result,
   write_file(folder / "experts.csv", experts_csv(result));
   write_file(folder / "layers.csv", layers_csv(result));
   write_file(folder / "load_windows.csv", load_windows_csv(result));
-  write_file(folder / "domain_loads.csv", domain_loads_csv(result));
+  write_file(folder / "tenant_loads.csv", tenant_loads_csv(result));
   if (timeline != nullptr) write_file(folder / "timeline.csv", timeline_csv(*timeline));
   // Last, so that a folder with a result.json has everything.
   write_file(folder / "result.json", to_json(result));

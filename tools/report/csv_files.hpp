@@ -18,7 +18,7 @@ std::string experts_csv(const Result& result);
 std::string layers_csv(const Result& result);
 // One line per window and layer, per domain and layer.
 std::string load_windows_csv(const Result& result);
-std::string domain_loads_csv(const Result& result);
+std::string tenant_loads_csv(const Result& result);
 // One line per bin: time_s and, for every series, its value (empty where it has none).
 std::string timeline_csv(const Timeline& timeline);
 

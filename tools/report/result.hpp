@@ -139,8 +139,9 @@ struct LoadWindowResult {
   int hot_experts = 0;
 };
 
-// A layer as the tokens of one domain see it.
-struct DomainLoadResult {
+// A layer as the tokens of one tenant see it.
+struct TenantLoadResult {
+  std::string tenant;
   std::string domain;
   int layer = 0;
   double tokens = 0;
@@ -173,7 +174,7 @@ struct Result {
   std::vector<ExpertResult> experts;           // experts.csv only
   std::vector<LayerResult> layers;             // layers.csv only
   std::vector<LoadWindowResult> load_windows;  // load_windows.csv only
-  std::vector<DomainLoadResult> domain_loads;  // domain_loads.csv only
+  std::vector<TenantLoadResult> tenant_loads;  // tenant_loads.csv only
   std::vector<BlameReport> blame;              // of the slowest 1 %: e2el, ttft, tpot
   std::vector<BlameReport> phases;             // of all requests, the same
   std::vector<std::string> notes;              // for the reader: small samples, bounds reached

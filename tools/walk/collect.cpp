@@ -83,6 +83,15 @@ void collect_gpus(const Cluster& cluster, const Simulation& simulation, Result& 
   }
 }
 
+// GPU-seconds of instances that were switched off.
+Seconds off_time(const Simulation& simulation) {
+  Seconds off{0};
+  for (int i = 0; i < simulation.instances(); ++i) {
+    off += static_cast<double>(simulation.pool(i).parallel.gpus) * simulation.off_time(i);
+  }
+  return off;
+}
+
 Seconds exchanging(const Simulation& simulation) {
   Seconds most{0};
   for (int i = 0; i < simulation.instances(); ++i) {
@@ -106,6 +115,30 @@ void collect_memory(const Simulation& simulation, Result& result) {
   result.memory.kv_peak = plan.kv_cache * share;
 }
 
+// By the tokens of the requests that were scheduled.
+std::vector<TenantShare> tenant_shares(const Simulation& simulation) {
+  const Recorder& recorder = simulation.recorder();
+  std::vector<double> tokens(recorder.tenants().size());
+  for (const RequestRecord& r : recorder.records()) {
+    if (r.scheduled())
+      tokens[static_cast<std::size_t>(r.tenant)] += r.input_tokens + r.output_tokens;
+  }
+  const std::vector<int>& domain_of = simulation.domain_of_tenant();
+  std::vector<double> of_domain(simulation.domains().size());
+  for (std::size_t t = 0; t < tokens.size(); ++t) {
+    of_domain[static_cast<std::size_t>(domain_of[t])] += tokens[t];
+  }
+  std::vector<TenantShare> shares;
+  for (std::size_t t = 0; t < tokens.size(); ++t) {
+    const auto d = static_cast<std::size_t>(domain_of[t]);
+    shares.push_back({.tenant = recorder.tenants()[t],
+                      .domain = simulation.domains()[d],
+                      .domain_index = domain_of[t],
+                      .share = of_domain[d] > 0 ? tokens[t] / of_domain[d] : 0.0});
+  }
+  return shares;
+}
+
 }  // namespace
 
 Result collect_result(const Scenario& scenario, const Cluster& cluster, const CostModel&,
@@ -118,12 +151,12 @@ Result collect_result(const Scenario& scenario, const Cluster& cluster, const Co
   collect_layers(groups, simulation.pool(0).parallel.moe_tp, result);
   collect_overflow(groups, scenario.model.top_k, result);
   collect_operations(simulation, result);
-  collect_router(scenario, groups, simulation.domains(), simulation.duration(), result);
+  collect_router(scenario, groups, tenant_shares(simulation), simulation.duration(), result);
   collect_gpus(cluster, simulation, result);
   collect_links(cluster, simulation.ledger(), simulation.duration(), exchanging(simulation),
                 result);
   collect_memory(simulation, result);
-  collect_cost(cluster, simulation.duration(), result);
+  collect_cost(cluster, simulation.duration(), off_time(simulation), result);
   collect_provenance(scenario, simulation.costs(), groups, result);
   const double tokens = result.summary.throughput.total_tokens.value;
   const double peak = peak_flops(cluster, scenario.model.weights).value;

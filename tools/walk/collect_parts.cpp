@@ -39,7 +39,7 @@ void collect_links(const Cluster& cluster, const LinkLedger& ledger, Seconds who
 }
 
 // Power between idle and full by utilization; the price is the nodes' for the whole run.
-void collect_cost(const Cluster& cluster, Seconds duration, Result& result) {
+void collect_cost(const Cluster& cluster, Seconds duration, Seconds off, Result& result) {
   Watts power{0};
   for (int g = 0; g < cluster.gpus(); ++g) {
     const GpuSpec& gpu = cluster.gpu(GpuId{g});
@@ -50,8 +50,10 @@ void collect_cost(const Cluster& cluster, Seconds duration, Result& result) {
   for (const NodeGroupOptions& group : cluster.groups()) {
     price += static_cast<double>(group.nodes) * group.node.price;
   }
+  const Seconds held = static_cast<double>(cluster.gpus()) * duration;
+  if (held.value > 0) price *= 1 - off / held;
   CostResult& cost = result.cost;
-  cost.gpu_hours = duration.value / 3600 * cluster.gpus();
+  cost.gpu_hours = (held - off).value / 3600;
   cost.total = price * duration;
   cost.energy = power * duration;
   const Throughput& rate = result.summary.throughput;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 
 #include "sim/machine/ledger.hpp"
 #include "sim/scenario/scenario.hpp"
@@ -24,16 +25,25 @@ void collect_layers(ExpertGroups groups, int gpus_per_rank, Result& result);
 // What was beyond the experts' capacity.
 void collect_overflow(ExpertGroups groups, int top_k, Result& result);
 
+// Who sent a domain's tokens. Tenants of one domain share its experts' loads by their tokens.
+struct TenantShare {
+  std::string tenant;
+  std::string domain;
+  int domain_index = 0;  // as the routers number them
+  double share = 1;      // of the domain's tokens
+};
+
 // What the routers' watches know; after the layers and experts of the result.
 void collect_router(const Scenario& scenario, ExpertGroups groups,
-                    const std::vector<std::string>& domains, Seconds duration, Result& result);
+                    std::span<const TenantShare> tenants, Seconds duration, Result& result);
 
 // `exchanging`: how long collectives ran.
 void collect_links(const Cluster& cluster, const LinkLedger& ledger, Seconds duration,
                    Seconds exchanging, Result& result);
 
-// After gpus and throughput.
-void collect_cost(const Cluster& cluster, Seconds duration, Result& result);
+// After gpus and throughput. `off`: GPU-seconds that were given back; they still draw idle
+// power.
+void collect_cost(const Cluster& cluster, Seconds duration, Seconds off, Result& result);
 
 void collect_provenance(const Scenario& scenario, const LayerCosts& costs, ExpertGroups groups,
                         Result& result);

@@ -1,4 +1,4 @@
-// What the routers did: loads by layer, window and domain, and what should alarm the reader.
+// What the routers did: loads by layer, window and tenant, and what should alarm the reader.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -73,21 +73,22 @@ double total_variation(std::span<const double> all, std::span<const double> part
 }
 
 // `all` is what the whole mix sent to each (layer, expert).
-void collect_domains(ExpertGroups groups, const std::vector<std::string>& domains,
+void collect_tenants(ExpertGroups groups, std::span<const TenantShare> tenants,
                      const std::vector<double>& all, Result& result) {
   const auto layers = result.layers.size();
   const std::size_t experts = all.size() / layers;
-  for (std::size_t d = 0; d < domains.size(); ++d) {
+  for (const TenantShare& tenant : tenants) {
     std::vector<double> load(all.size());
     for (const MoeStep* moe : groups) {
-      const auto more = moe->watch().domain_load(static_cast<int>(d));
-      for (std::size_t k = 0; k < load.size(); ++k) load[k] += more[k];
+      const auto more = moe->watch().domain_load(tenant.domain_index);
+      for (std::size_t k = 0; k < load.size(); ++k) load[k] += more[k] * tenant.share;
     }
     for (std::size_t l = 0; l < layers; ++l) {
       const auto row = std::span<const double>(load).subspan(l * experts, experts);
       const LoadMetrics m = measure_load(row);
-      result.domain_loads.push_back(
-          {.domain = domains[d],
+      result.tenant_loads.push_back(
+          {.tenant = tenant.tenant,
+           .domain = tenant.domain,
            .layer = static_cast<int>(l),
            .tokens = m.tokens,
            .hottest_load = m.max_over_mean,
@@ -146,14 +147,14 @@ void collect_layer_loads(ExpertGroups groups, const std::vector<double>& all, Re
 }  // namespace
 
 void collect_router(const Scenario& scenario, ExpertGroups groups,
-                    const std::vector<std::string>& domains, Seconds duration, Result& result) {
+                    std::span<const TenantShare> tenants, Seconds duration, Result& result) {
   if (groups.empty()) return;
   std::vector<double> all;
   for (const ExpertResult& expert : result.experts) all.push_back(expert.tokens);
   collect_layer_loads(groups, all, result);
   collect_expert_work(scenario.model, result);
   collect_windows(groups, duration, result);
-  collect_domains(groups, domains, all, result);
+  collect_tenants(groups, tenants, all, result);
   add_router_alerts(scenario.router.alert, result);
 }
 

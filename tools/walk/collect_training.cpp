@@ -162,7 +162,8 @@ Result collect_training(const Scenario& scenario, const Cluster& cluster,
   const std::vector<const MoeStep*> groups = run.experts();
   collect_layers(groups, 1, result);
   collect_overflow(groups, scenario.model.top_k, result);
-  collect_router(scenario, groups, {"default"}, run.duration(), result);
+  const std::vector<TenantShare> tenants{{.tenant = "default", .domain = "default"}};
+  collect_router(scenario, groups, tenants, run.duration(), result);
   result.steps = steps;
   collect_gpus(cluster, run, result);
   Seconds exchanging{0};
@@ -172,7 +173,7 @@ Result collect_training(const Scenario& scenario, const Cluster& cluster,
   result.memory.gpu = memory.capacity;
   result.memory.weights = memory.weights;
   result.memory.buffers = memory.gradients + memory.optimizer + memory.activations;
-  collect_cost(cluster, run.duration(), result);
+  collect_cost(cluster, run.duration(), Seconds{0}, result);
   collect_provenance(scenario, run.costs(), groups, result);
   result.provenance.push_back({"backward passes", Provenance::assumed,
                                "products twice, scores 2.5 times their forward kernels", 0});

@@ -17,6 +17,7 @@ Deployment deployment_of(const Scenario& scenario, Cluster& cluster, const CostM
           .router = scenario.router,
           .traffic = scenario.traffic,
           .faults = scenario.faults,
+          .scales = scenario.scales,
           .requests = scenario.requests,
           .seed = scenario.seed};
 }

@@ -25,6 +25,7 @@ const FieldTable& scenario_fields() {
                 training_fields()),
           table(MOESIM_KEY(traffic), "Who asks, how often, how long", traffic_fields()),
           tables("fault", &O::faults, "Something that breaks or slows down", fault_fields()),
+          tables("scale", &O::scales, "An instance that is switched off or on", scale_fields()),
           table(MOESIM_KEY(slo), "What the service promises", slo_fields()),
           table(MOESIM_KEY(sweep), "What `moesim sweep` varies", sweep_fields()),
       }};

@@ -73,7 +73,8 @@ const FieldTable& serving_fields() {
           choice(MOESIM_KEY(overlap), "What hides communication",
                  {{"none", Overlap::none},
                   {"shared_expert", Overlap::shared_expert},
-                  {"two_batch", Overlap::two_batch}}),
+                  {"two_batch", Overlap::two_batch},
+                  {"single_batch", Overlap::single_batch}}),
           field(MOESIM_KEY(transport), "Scheme of dispatch and combine").one_of([] {
             Names names = names_of(transports());
             names.insert(names.begin(), "auto");
@@ -112,6 +113,11 @@ const FieldTable& serving_fields() {
               .unset("never"),
           field(MOESIM_KEY(graph_sizes),
                 "Decodes per rank that graphs are captured for; steps are padded to them"),
+          field(MOESIM_KEY(kv_transfer),
+                "disaggregated: KV goes when the prompt is complete, or layer by layer before")
+              .one_of([] {
+                return Names{"whole", "layerwise"};
+              }),
           field(MOESIM_KEY(on_failure), "Requests on a GPU that dies").one_of([] {
             return Names{"retry", "fail"};
           }),

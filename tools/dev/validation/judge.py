@@ -2,7 +2,8 @@
 
     tools/dev/validate_serving TABLE [--part held-out] [--sample 100] [-j 2] [--waves 10]
 
-TABLE is inferencex_moe_dev.csv (see its header). Points are grouped by configuration (model,
+TABLE is inferencex_moe_dev.csv (see its header; aws_deepseek_ep_vs_tp_dev.csv is replayed by
+validation/order.py instead: which layout is faster). Points are grouped by configuration (model,
 GPU, engine, format, GPUs, EP); half of the configurations, by hash, are training points, used to
 set engine parameters, and the other half, held out, is what accuracy is judged by.
 """
@@ -16,6 +17,7 @@ import random
 import statistics
 import sys
 
+from .order import print_order
 from .points import read_points
 from .replay import Replayer
 
@@ -156,10 +158,13 @@ def replayed(replayer, points, jobs):
 
 def main():
     options = arguments()
-    points, left_out = read_points(options.table)
-    points = chosen(points, options)
     settings = {k: value(v) for k, v in (s.split("=", 1) for s in options.set)}
     replayer = Replayer(options.program, options.cache, options.waves, settings)
+    if "ep_vs_tp" in pathlib.Path(options.table).name:
+        print_order(options.table, replayer)
+        return 0
+    points, left_out = read_points(options.table)
+    points = chosen(points, options)
     done, failed = replayed(replayer, points, options.j)
     if options.points:
         for p, r in sorted(done, key=lambda item: str(item[0])):

@@ -85,6 +85,7 @@ class Point:
     concurrency: int
     ttft: float  # s, median
     tpot: float  # s, median
+    version: str = dataclasses.field(default="", repr=False)  # of the engine, where all agree
 
     @property
     def mode(self):
@@ -163,6 +164,11 @@ def speculative_rows(groups):
     return {r["id"] for rows in groups.values() for r in rows if run(r) in suspects}
 
 
+def version_of(rows):
+    versions = {r["backend_version"] for r in rows}
+    return versions.pop() if len(versions) == 1 else ""
+
+
 def read_points(path):
     """(points, Counter of reasons -> rows that cannot be replayed)."""
     groups = collections.defaultdict(list)
@@ -189,7 +195,8 @@ def read_points(path):
             continue
         points.append(Point(config, isl, osl, concurrency,
                             statistics.median(float(r["silicon_ttft_ms"]) for r in plain) / 1e3,
-                            statistics.median(float(r["silicon_tpot_ms"]) for r in plain) / 1e3))
+                            statistics.median(float(r["silicon_tpot_ms"]) for r in plain) / 1e3,
+                            version_of(plain)))
     return sorted(without_twins(points, left_out), key=str), left_out
 
 
