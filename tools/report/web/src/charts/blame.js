@@ -13,10 +13,11 @@ const total = (b) => causesOf(b).reduce((sum, [, s]) => sum + s, 0);
 
 function option(entries, ctx) {
   const { theme } = ctx;
-  const causes = [...new Set(entries.flatMap((b) => causesOf(b).map(([cause]) => cause)))];
+  // Shares are kept to 7 digits: less than that of the whole is their rounding, of either sign.
+  const causes = [...new Set(entries.flatMap((b) => causesOf(b).filter(([, seconds]) => seconds > 1e-6 * b.latency_s).map(([cause]) => cause)))];
   const inPart = ctx.choice === 'share';
   const scale = inPart ? { factor: 0.01, unit: '%' } : scaleFor(Math.max(...entries.map(total)), 's');
-  const part = (b, cause) => (Object.fromEntries(causesOf(b))[cause] ?? 0) / (inPart ? total(b) : 1) / scale.factor;
+  const part = (b, cause) => Math.max(0, b.causes_s[cause] ?? 0) / (inPart ? total(b) : 1) / scale.factor;
   const widest = Math.max(...entries.map(total));
   const label = (b) => `${setName(b)}\n${number(b.requests)} requests`;
   return {
