@@ -34,7 +34,8 @@ struct Trial {
   ProblemFile past;
   std::vector<double> later;  // [layers * experts] counts
   Bytes expert{0};            // weights of one expert of one layer
-  Bytes row{0};               // of one token on the wire
+  Bytes row{0};               // of one token dispatched
+  Bytes back{0};              // of one token combined
 };
 
 Trial trial_of(const Scenario& s) {
@@ -50,6 +51,7 @@ Trial trial_of(const Scenario& s) {
   trial.expert = expert_bytes(s.model);
   const int width = s.model.dispatch_width > 0 ? s.model.dispatch_width : s.model.hidden;
   trial.row = Bytes{width * info(s.model.dispatch).activation_bytes};
+  trial.back = Bytes{s.model.hidden * info(s.model.combine).activation_bytes};
   PlacementProblem& p = trial.past.problem;
   p.layers = router.shape().layers;
   p.experts = router.shape().experts;
@@ -78,6 +80,7 @@ struct Row {
   double later = 0;  // balancedness of later traffic under the scenario's dispatch
   TokenTraffic traffic;
   int slots = 0;  // of the fullest GPU, all layers
+  int moved = 0;  // experts that a placement for the later traffic would bring to other GPUs
 };
 
 int fullest_gpu(const Placement& placement) {
@@ -89,6 +92,18 @@ int fullest_gpu(const Placement& placement) {
   return *std::ranges::max_element(slots);
 }
 
+// Placed again for the later traffic, as the rebalancer does.
+int moved_experts(const Trial& trial, const Placement& placement,
+                  const PlacementOptions& options) {
+  PlacementProblem again = trial.past.problem;
+  again.weights = trial.later;
+  const bool uniform =
+      placement.physical_to_logical.size() ==
+      static_cast<std::size_t>(again.layers) * static_cast<std::size_t>(again.slots);
+  if (uniform) again.previous = placement.physical_to_logical;
+  return migrated_experts(placement, place(again, options));
+}
+
 Row judge_strategy(const Trial& trial, const PlacementOptions& options) {
   const PlacementProblem& p = trial.past.problem;
   const Placement placement = place(p, options);
@@ -96,6 +111,7 @@ Row judge_strategy(const Trial& trial, const PlacementOptions& options) {
   const Reach reach(placement, *policy, p.samples);
   Row row{options.strategy, judge(p, placement)};
   row.slots = fullest_gpu(placement);
+  row.moved = moved_experts(trial, placement, options);
   LayerLoad load;
   const auto experts = static_cast<std::size_t>(p.experts);
   for (int l = 0; l < p.layers; ++l) {
@@ -109,20 +125,23 @@ Row judge_strategy(const Trial& trial, const PlacementOptions& options) {
 }
 
 std::string heading() {
-  return fmt::format("{:<18} {:>12} {:>7} {:>7} {:>7} {:>7} {:>12} {:>13} {:>8} {:>10}\n",
-                     "strategy", "balancedness", "gap", "later", "nodes", "GPUs", "NVLink KiB",
-                     "network KiB", "GiB/GPU", "duplicates");
+  return fmt::format(
+      "{:<18} {:>12} {:>7} {:>7} {:>7} {:>7} {:>12} {:>13} {:>13} {:>8} {:>9} {:>10}\n",
+      "strategy", "balancedness", "gap", "later", "nodes", "GPUs", "NVLink KiB", "dispatch KiB",
+      "combine KiB", "GiB/GPU", "moved GiB", "duplicates");
 }
 
 std::string line(const Row& row, const Trial& trial) {
   const TokenTraffic& t = row.traffic;
   const double kib = trial.row.value / 1024;
+  const double back = trial.back.value / 1024;
   return fmt::format(
-      "{:<18} {:>12.4f} {:>6.1f}% {:>7.4f} {:>7.3f} {:>7.3f} {:>12.2f} {:>13.2f} {:>8.2f} "
-      "{:>10}\n",
+      "{:<18} {:>12.4f} {:>6.1f}% {:>7.4f} {:>7.3f} {:>7.3f} {:>12.2f} {:>13.2f} {:>13.2f} "
+      "{:>8.2f} {:>9.2f} {:>10}\n",
       row.strategy, row.past.balancedness, 100 * row.past.gap, row.later, t.nodes, t.gpus,
-      (t.near_gpus + t.forwarded) * kib, t.remote_nodes * kib,
-      row.slots * trial.expert.value / (1 << 30), row.past.same_gpu_duplicates);
+      (t.near_gpus + t.forwarded) * kib, t.remote_nodes * kib, t.remote_nodes * back,
+      row.slots * trial.expert.value / (1 << 30), row.moved * trial.expert.value / (1 << 30),
+      row.past.same_gpu_duplicates);
 }
 
 constexpr const char* kLegend =
@@ -130,10 +149,12 @@ constexpr const char* kLegend =
     "traffic\n"
     "placed for, replicas evenly used; later: balancedness of later traffic under the "
     "dispatch\n"
-    "policy; nodes, GPUs: that a token reaches in a layer; NVLink, network: bytes a token "
-    "sends\n"
-    "in a layer's dispatch when each node gets one copy; GiB/GPU: experts on the fullest GPU;\n"
-    "duplicates: replicas beside another of the same expert\n";
+    "policy; nodes, GPUs: that a token reaches in a layer; NVLink: bytes a token sends inside\n"
+    "nodes in a layer's dispatch; dispatch, combine: between nodes, one copy for each node;\n"
+    "GiB/GPU: experts on the fullest GPU; moved: weights that change GPUs, all layers, when it "
+    "is\n"
+    "placed again for the later traffic; duplicates: replicas beside another of the same "
+    "expert\n";
 
 double mean_nodes_bound(const PlacementProblem& p) {
   double sum = 0;
