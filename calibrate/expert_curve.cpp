@@ -213,12 +213,16 @@ Seconds ExpertCurve::time(const ExpertLoad& load) const {
   if (load.assignments <= 0) return Seconds{0};
   const double assignments = std::max(1.0, load.assignments);
   const double active = std::clamp(load.active, 1.0, std::min(experts_, assignments));
-  double time = grid_->at(assignments, active);
+  const double log2_assignments = std::log2(assignments);
+  const double log2_active = std::log2(active);
+  double log2_time = grid_->log2_at(log2_assignments, log2_active);
   if (skew_ && load.most_loaded > 0) {
-    const double mean = assignments / active;
-    time *= skew_->at(mean, skew_imbalance(mean, load.most_loaded));
+    const double log2_mean = log2_assignments - log2_active;
+    const double imbalance = skew_imbalance(assignments / active, load.most_loaded);
+    const double log2_imbalance = imbalance > 1 ? std::log2(imbalance) : 0.0;
+    log2_time += skew_->log2_at(log2_mean, log2_imbalance);
   }
-  return Seconds{time * std::min(1.0, load.assignments)};
+  return Seconds{std::exp2(log2_time) * std::min(1.0, load.assignments)};
 }
 
 Estimate ExpertCurve::estimate(const ExpertLoad& load) const {

@@ -53,8 +53,12 @@ LogGrid::LogGrid(LogAxis x, LogAxis y, std::span<const double> values, Beyond be
 }
 
 double LogGrid::at(double x, double y) const {
-  LogAxis::Position px = x_.locate(std::log2(x));
-  LogAxis::Position py = y_.size() > 1 ? y_.locate(std::log2(y)) : LogAxis::Position{};
+  return std::exp2(log2_at(std::log2(x), y_.size() > 1 ? std::log2(y) : 0.0));
+}
+
+double LogGrid::log2_at(double log2_x, double log2_y) const {
+  LogAxis::Position px = x_.locate(log2_x);
+  LogAxis::Position py = y_.locate(log2_y);
   if (clamp_) {
     px.part = std::clamp(px.part, 0.0, 1.0);
     py.part = std::clamp(py.part, 0.0, 1.0);
@@ -66,7 +70,7 @@ double LogGrid::at(double x, double y) const {
   };
   double result = along_y(row);
   if (x_.size() > 1) result += px.part * (along_y(row + width) - result);
-  return std::exp2(result);
+  return result;
 }
 
 }  // namespace moesim

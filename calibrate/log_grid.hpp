@@ -41,6 +41,8 @@ class LogGrid {
   // The value at positive x, y. No allocation.
   [[nodiscard]] double at(double x, double y) const;
   [[nodiscard]] double at(double x) const { return at(x, 1.0); }
+  // The same in logarithms, for products of several.
+  [[nodiscard]] double log2_at(double log2_x, double log2_y) const;
 
   [[nodiscard]] const LogAxis& x() const { return x_; }
   [[nodiscard]] const LogAxis& y() const { return y_; }

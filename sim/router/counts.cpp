@@ -171,8 +171,9 @@ void draw_counts(const CountRates& rates, double jitter, int tokens, int top_k, 
     if (static_cast<float>(tokens) * p[e] < kFewTokens) {
       counts[e] = few(tokens, p[e], static_cast<float>(bits >> 40) * 0x1p-24F);
     } else {
-      const float share = p[e] * (1 - p[e]) / std::max(2 * p[e] * (1 - p[e]), variance);
-      counts[e] = many(tokens, p[e], 1 / (1 - share), normal[bits & kMask]);
+      const float own = p[e] * (1 - p[e]);
+      const float all = std::max(2 * own, variance);
+      counts[e] = many(tokens, p[e], all / (all - own), normal[bits & kMask]);
     }
     sum += counts[e];
   }
