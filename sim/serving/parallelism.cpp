@@ -6,8 +6,6 @@
 
 namespace moesim {
 
-namespace {
-
 void require_divides(int whole, std::string_view whole_name, int part,
                      std::string_view part_name) {
   if (part > 0 && whole % part == 0) return;
@@ -15,8 +13,6 @@ void require_divides(int whole, std::string_view whole_name, int part,
       fmt::format("{} = {} is not a multiple of {} = {}", whole_name, whole, part_name, part),
       fmt::format("{} that divides {}", part_name, whole));
 }
-
-}  // namespace
 
 Parallelism resolve_parallelism(const ServingOptions& options, int cluster_gpus) {
   Parallelism p;

@@ -4,6 +4,8 @@
 // GPUs seen twice. Attention rank of GPU g: g / tp. EP rank of GPU g: g / moe_tp.
 #pragma once
 
+#include <string_view>
+
 #include "sim/serving/options.hpp"
 
 namespace moesim {
@@ -18,6 +20,11 @@ struct Parallelism {
 
   friend bool operator==(const Parallelism&, const Parallelism&) = default;
 };
+
+// Throws InputError with both names and values where `part` is below 1 or does not divide
+// `whole`.
+void require_divides(int whole, std::string_view whole_name, int part,
+                     std::string_view part_name);
 
 // Fills in the zeros of the options ("all of them"). Throws InputError where the numbers do not
 // divide, naming both keys.

@@ -5,20 +5,9 @@
 #include <algorithm>
 
 #include "sim/base/diagnostics.hpp"
+#include "sim/serving/parallelism.hpp"
 
 namespace moesim {
-
-namespace {
-
-void require_divides(int whole, std::string_view whole_name, int part,
-                     std::string_view part_name) {
-  if (part > 0 && whole % part == 0) return;
-  throw InputError(
-      fmt::format("{} = {} is not a multiple of {} = {}", whole_name, whole, part_name, part),
-      fmt::format("{} that divides {}", part_name, whole));
-}
-
-}  // namespace
 
 LayerRange layers_of(const ModelShape& model, int stages, int stage) {
   const int each = model.layers / stages;

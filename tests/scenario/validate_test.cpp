@@ -130,5 +130,6 @@ TEST_CASE("policies have what they need, faults hit what exists, profiles fit th
 TEST_CASE("the pools' nodes are the cluster's") {
   is_error({"serving.mode=disaggregated", "serving.prefill.nodes=2", "serving.decode.nodes=5"},
            {"serving.prefill.nodes", "serving.decode.nodes"});
-  is_error({"serving.mode=disaggregated", "serving.prefill.nodes=8"}, {"serving.prefill.nodes"});
+  is_error({"serving.mode=disaggregated", "serving.prefill.nodes=8"},
+           {"serving.prefill.nodes"});
 }
