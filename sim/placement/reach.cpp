@@ -121,56 +121,60 @@ Reach::Reach(const Placement& placement, DispatchPolicy& policy,
 void Reach::sample_layer(int layer, const DispatchPolicy& policy, const TokenView& sample,
                          std::span<const double> shares) {
   DispatchDemand& d = demand_[at(layer)];
-  const auto gpus = placement_->slot_gpus(layer);
-  const auto experts = placement_->slot_experts(layer);
-  const std::size_t ranks = z(d.ranks);
-  const std::size_t nodes = z(d.nodes);
-  d.assignments.assign(z(d.groups) * ranks, 0.0);
-  d.reach_rank.assign(z(d.groups) * ranks, 0.0);
-  d.reach_node.assign(z(d.groups) * nodes, 0.0);
+  d.assignments.assign(z(d.groups) * z(d.ranks), 0.0);
+  d.reach_rank.assign(z(d.groups) * z(d.ranks), 0.0);
+  d.reach_node.assign(z(d.groups) * z(d.nodes), 0.0);
   if (policy.looks_at_tokens()) {
     MOESIM_LAW(d.groups == 1, "policies that look at tokens do not look at sources");
     accumulate_tokens(*placement_, layer, policy, sample, d);
+  } else {
+    for (int group = 0; group < d.groups; ++group) sample_group(layer, group, sample, shares);
   }
-  // A group that treats a place as the first group does has the same chances there.
-  const auto as_first = [&](std::size_t group, std::size_t slot_begin, std::size_t slot_end) {
-    const double* first = shares.data();
-    return group > 0 && std::equal(first + slot_begin, first + slot_end,
-                                   first + group * experts.size() + slot_begin);
-  };
+  tables_.emplace_back(d, shares, placement_->slot_experts(layer),
+                       placement_->gpu_slots(layer));
+}
+
+// A group that treats a place as the first group does has the same chances there.
+void Reach::sample_group(int layer, int group, const TokenView& sample,
+                         std::span<const double> shares) {
+  DispatchDemand& d = demand_[at(layer)];
+  const auto gpus = placement_->slot_gpus(layer);
+  const auto experts = placement_->slot_experts(layer);
   const auto begin = placement_->gpu_slots(layer);
+  const std::size_t ranks = z(d.ranks);
+  const std::size_t nodes = z(d.nodes);
   const std::size_t per_node = ranks / nodes;
-  for (std::size_t group = 0; group < z(d.groups) && !policy.looks_at_tokens(); ++group) {
-    std::vector<char> rank_as_first(ranks);
-    std::vector<char> node_as_first(nodes);
-    for (std::size_t r = 0; r < ranks; ++r) {
-      rank_as_first[r] = as_first(group, z(begin[r]), z(begin[r + 1]));
-    }
-    for (std::size_t n = 0; n < nodes; ++n) {
-      node_as_first[n] = as_first(group, z(begin[n * per_node]), z(begin[(n + 1) * per_node]));
-    }
-    Shares to_rank(z(placement_->experts));
-    Shares to_node(z(placement_->experts));
-    for (std::size_t s = 0; s < experts.size(); ++s) {
-      const double amount = shares[group * experts.size() + s];
-      if (amount <= 0) continue;
-      const int node = placement_->node_of(gpus[s]);
-      if (!rank_as_first[z(gpus[s])]) add_share(to_rank[z(experts[s])], gpus[s], amount);
-      if (!node_as_first[z(node)]) add_share(to_node[z(experts[s])], node, amount);
-    }
-    accumulate(sample, to_rank, std::span(d.assignments).subspan(group * ranks, ranks),
-               std::span(d.reach_rank).subspan(group * ranks, ranks));
-    accumulate(sample, to_node, {}, std::span(d.reach_node).subspan(group * nodes, nodes));
-    for (std::size_t r = 0; r < ranks; ++r) {
-      if (!rank_as_first[r]) continue;
-      d.assignments[group * ranks + r] = d.assignments[r];
-      d.reach_rank[group * ranks + r] = d.reach_rank[r];
-    }
-    for (std::size_t n = 0; n < nodes; ++n) {
-      if (node_as_first[n]) d.reach_node[group * nodes + n] = d.reach_node[n];
-    }
+  const auto own = shares.subspan(z(group) * experts.size(), experts.size());
+  const auto as_first = [&](int from, int to) {
+    return group > 0 && std::equal(&shares[0] + from, &shares[0] + to, &own[0] + from);
+  };
+  std::vector<char> rank_as_first(ranks);
+  std::vector<char> node_as_first(nodes);
+  for (std::size_t r = 0; r < ranks; ++r) rank_as_first[r] = as_first(begin[r], begin[r + 1]);
+  for (std::size_t n = 0; n < nodes; ++n) {
+    node_as_first[n] = as_first(begin[n * per_node], begin[(n + 1) * per_node]);
   }
-  tables_.emplace_back(d, shares, experts, placement_->gpu_slots(layer));
+  Shares to_rank(z(placement_->experts));
+  Shares to_node(z(placement_->experts));
+  for (std::size_t s = 0; s < experts.size(); ++s) {
+    if (own[s] <= 0) continue;
+    const int node = placement_->node_of(gpus[s]);
+    if (!rank_as_first[z(gpus[s])]) add_share(to_rank[z(experts[s])], gpus[s], own[s]);
+    if (!node_as_first[z(node)]) add_share(to_node[z(experts[s])], node, own[s]);
+  }
+  const auto assignments = std::span(d.assignments).subspan(z(group) * ranks, ranks);
+  const auto reach_rank = std::span(d.reach_rank).subspan(z(group) * ranks, ranks);
+  const auto reach_node = std::span(d.reach_node).subspan(z(group) * nodes, nodes);
+  accumulate(sample, to_rank, assignments, reach_rank);
+  accumulate(sample, to_node, {}, reach_node);
+  for (std::size_t r = 0; r < ranks; ++r) {
+    if (!rank_as_first[r]) continue;
+    assignments[r] = d.assignments[r];
+    reach_rank[r] = d.reach_rank[r];
+  }
+  for (std::size_t n = 0; n < nodes; ++n) {
+    if (node_as_first[n]) reach_node[n] = d.reach_node[n];
+  }
 }
 
 void Reach::rescale(int layer, std::span<const double> counts, DispatchDemand& out) const {

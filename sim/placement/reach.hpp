@@ -41,6 +41,8 @@ class Reach {
   static std::size_t at(int i) { return static_cast<std::size_t>(i); }
   void sample_layer(int layer, const DispatchPolicy& policy, const TokenView& sample,
                     std::span<const double> shares);
+  void sample_group(int layer, int group, const TokenView& sample,
+                    std::span<const double> shares);
   void check(const DispatchDemand& demand) const;
 
   const Placement* placement_;

@@ -49,6 +49,26 @@ Totals run(AttentionRank& rank, std::string_view policy, int limit = 100000) {
   return totals;
 }
 
+struct Enqueued {
+  std::int64_t prompt = 0;
+  std::int64_t output = 0;
+};
+
+// 200 requests of up to 150 prompt and 100 output tokens.
+Enqueued enqueue_many(AttentionRank& rank) {
+  Stream s(3, "lengths");
+  Enqueued sum;
+  for (int i = 0; i < 200; ++i) {
+    const int in = 1 + static_cast<int>(s.below(150));
+    const int out = 1 + static_cast<int>(s.below(100));
+    REQUIRE(rank.ever_fits(in, out));
+    rank.enqueue(request(i, in, out));
+    sum.prompt += in;
+    sum.output += out;
+  }
+  return sum;
+}
+
 }  // namespace
 
 TEST_CASE("one request takes ceil(prompt / cap) prefill steps and output - 1 decodes") {
@@ -72,17 +92,7 @@ TEST_CASE("tokens are conserved under every batching policy, preemption included
       AttentionRank rank(
           {.max_batch = 16, .max_tokens = 256, .kv_block = 16, .kv_blocks = blocks},
           Stream(1, "rank"));
-      Stream s(3, "lengths");
-      std::int64_t output = 0;
-      std::int64_t prompt = 0;
-      for (int i = 0; i < 200; ++i) {
-        const int in = 1 + static_cast<int>(s.below(150));
-        const int out = 1 + static_cast<int>(s.below(100));
-        REQUIRE(rank.ever_fits(in, out));
-        rank.enqueue(request(i, in, out));
-        prompt += in;
-        output += out;
-      }
+      const auto [prompt, output] = enqueue_many(rank);
       const Totals t = run(rank, entry.name);
       CHECK(t.finished == 200);
       CHECK(t.first_tokens == 200);
@@ -105,16 +115,7 @@ TEST_CASE(
                           .kv_blocks = 20,
                           .host_blocks = host},
                          Stream(1, "rank"));
-      Stream s(3, "lengths");
-      std::int64_t output = 0;
-      std::int64_t prompt = 0;
-      for (int i = 0; i < 200; ++i) {
-        const int in = 1 + static_cast<int>(s.below(150));
-        const int out = 1 + static_cast<int>(s.below(100));
-        rank.enqueue(request(i, in, out));
-        prompt += in;
-        output += out;
-      }
+      const auto [prompt, output] = enqueue_many(rank);
       const Totals t = run(rank, entry.name);
       CHECK(t.finished == 200);
       CHECK(t.output_tokens == output);

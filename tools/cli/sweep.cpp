@@ -177,6 +177,25 @@ void store_outcome(SweepStore& store, StoredRun run, const JobOutcome& outcome, 
   (run.done ? tally.done : tally.failed) += 1;
 }
 
+// Takes out the points that the store has, puts those that cannot be run into it as failed, and
+// leaves what is to be run. Returns how many were there.
+int settle_points(std::vector<Point>& points, SweepStore& store, Tally& tally) {
+  std::map<int, std::string> finished;
+  for (auto& [position, hash] : store.finished()) finished[position] = hash;
+  const int before = static_cast<int>(std::erase_if(points, [&](const Point& point) {
+    const auto found = finished.find(point.run.position);
+    return found != finished.end() && found->second == point.run.hash;
+  }));
+  for (Point& point : points) {
+    if (point.valid) continue;
+    point.run.slo_met = false;
+    store.put(point.run);
+    ++tally.failed;
+  }
+  std::erase_if(points, [](const Point& point) { return !point.valid; });
+  return before;
+}
+
 int sweep(const SweepArguments& arguments) {
   const Shard shard = parse_shard(arguments.shard);
   const std::vector<Axis> axes = axes_of(arguments);
@@ -200,20 +219,7 @@ int sweep(const SweepArguments& arguments) {
   SweepStore store(path, points.front().scenario.name, keys);
 
   Tally tally;
-  std::map<int, std::string> finished;
-  for (auto& [position, hash] : store.finished()) finished[position] = hash;
-  const int before = static_cast<int>(std::erase_if(points, [&](const Point& point) {
-    const auto found = finished.find(point.run.position);
-    return found != finished.end() && found->second == point.run.hash;
-  }));
-  for (Point& point : points) {
-    if (point.valid) continue;
-    point.run.slo_met = false;
-    store.put(point.run);
-    ++tally.failed;
-  }
-  std::erase_if(points, [](const Point& point) { return !point.valid; });
-
+  const int before = settle_points(points, store, tally);
   const int count = static_cast<int>(points.size());
   StatusLine status("sweeping");
   watch_for_interrupts();
