@@ -61,6 +61,18 @@ void check_fault(const Scenario& s, const FaultOptions& fault, const std::string
   }
 }
 
+void check_scale(const Scenario& s, const ScaleOptions& scale, const std::string& key,
+                 Contradictions& tell) {
+  const bool pools = s.serving.mode == ServingMode::disaggregated;
+  const int count =
+      pools ? s.serving.prefill.instances + s.serving.decode.instances : s.serving.instances;
+  if (scale.instance < count) return;
+  tell.error({key + ".instance", pools ? "serving.decode.instances" : "serving.instances"},
+             fmt::format("instance {} does not exist: there are {}, counted from 0",
+                         scale.instance, count),
+             fmt::format("0 to {}", count - 1));
+}
+
 void check_routing_file(const Scenario& s, Contradictions& tell) {
   if (!names_a_file(s.router.skew)) {
     if (s.router.replay) {
@@ -115,6 +127,10 @@ void validate_policies(const Scenario& s, Contradictions& tell) {
   check_profile(s, tell);
   for (std::size_t i = 0; i < s.faults.size(); ++i) {
     check_fault(s, s.faults[i], fmt::format("fault[{}]", i), tell);
+  }
+  if (s.serving.mode == ServingMode::training) return;  // has no instances
+  for (std::size_t i = 0; i < s.scales.size(); ++i) {
+    check_scale(s, s.scales[i], fmt::format("scale[{}]", i), tell);
   }
 }
 

@@ -6,7 +6,7 @@
 // instance switched off wait for one to come, or fail where none will.
 #include <fmt/format.h>
 
-#include "sim/base/diagnostics.hpp"
+#include "sim/base/errors.hpp"
 #include "sim/serving/simulation.hpp"
 
 namespace moesim {
@@ -14,11 +14,7 @@ namespace moesim {
 void Simulation::schedule_all_scales() {
   for (std::size_t i = 0; i < deployment_.scales.size(); ++i) {
     const ScaleOptions& scale = deployment_.scales[i];
-    if (scale.instance >= instances()) {
-      throw InputError(fmt::format("scale[{}].instance is {}, but there are {} instances", i,
-                                   scale.instance, instances()),
-                       fmt::format("0 to {}", instances() - 1));
-    }
+    MOESIM_LAW(scale.instance < instances(), "a scaled instance exists");
     const int id = scale.instance;
     const auto at = static_cast<std::size_t>(id);
     if (scale.to == "down") {

@@ -117,12 +117,16 @@ TEST_CASE("lengths, tenants, surges and promises make sense") {
   is_warning({"slo.ttft_p90=2", "slo.ttft_p99=1"}, {"slo.ttft_p90", "slo.ttft_p99"});
 }
 
-TEST_CASE("policies have what they need, faults hit what exists, profiles fit the GPU") {
+TEST_CASE(
+    "policies have what they need, faults and scalings hit what exists, profiles fit the GPU") {
   is_error({"router.capacity_factor=1.2"}, {"router.capacity_factor", "router.overflow"});
   is_warning({"router.overflow=drop"}, {"router.overflow", "router.capacity_factor"});
   is_error({"fault[0].target=node8"}, {"fault[0].target", "cluster.nodes"});
   is_error({"fault[0].target=gpu64"}, {"fault[0].target", "cluster.nodes"});
   is_error({"fault[0].target=node1.nic8"}, {"fault[0].target", "cluster.node.nics"});
+  is_error({"scale[0].instance=1"}, {"scale[0].instance", "serving.instances"});
+  is_error({"scale[0].instance=2", "serving.mode=disaggregated"},
+           {"scale[0].instance", "serving.decode.instances"});
   is_warning({"calibration.profile=b200-sxm/sglang"},
              {"calibration.profile", "cluster.gpu.name"});
 }
