@@ -38,10 +38,14 @@ def trtllm(point):
     """Prompts go whole into a step."""
     c = point.config
     tokens = max(8192, (point.concurrency + point.isl + 127) // 64 * 64)
-    if c.model == "gpt-oss-120b":
-        tokens = 20000
-    return {"batching": "mixed", "chunked_prefill": False, "max_batch": 2048,
-            "max_tokens_per_step": tokens}
+    settings = {"batching": "mixed", "chunked_prefill": False, "max_batch": 2048,
+                "max_tokens_per_step": 20000 if c.model == "gpt-oss-120b" else tokens}
+    if c.layout.dp > 1:  # attention_dp_config with enable_balance
+        settings["rank_wait"] = 50 if c.model == "gpt-oss-120b" else 60
+    elif (c.system, c.weights, point.isl, point.osl) == ("b200_sxm", "fp8_block", 1024, 1024):
+        if point.concurrency >= 64:
+            settings.update(batch_wait=40, batch_wait_ratio=0.8)
+    return settings
 
 
 ENGINES = {"sglang": sglang, "vllm": vllm, "trtllm": trtllm}
