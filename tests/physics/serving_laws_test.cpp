@@ -47,6 +47,21 @@ TEST_CASE("requests and tokens are conserved") {
   }
 }
 
+TEST_CASE("requests and tokens are conserved however long an engine leaves its queue alone") {
+  for (const char* rule :
+       {"serving.receive_interval=30", "serving.rank_wait=60", "serving.batch_wait=40"}) {
+    for (const char* batching : {"mixed", "prefill_first"}) {
+      INFO(rule << ", " << batching);
+      const auto walk = run_small(
+          {rule, std::string("serving.batching=") + batching, "serving.batch_wait_ratio=0.8"});
+      for (const RequestRecord& r : walk->simulation().recorder().records()) {
+        REQUIRE(r.state == RequestState::finished);
+      }
+      CHECK(walk->simulation().recorder().window_output_tokens() == 200 * 32);
+    }
+  }
+}
+
 TEST_CASE("a queue with one server and fixed service times follows Pollaczek and Khinchine") {
   // M/D/1: mean wait = rho D / (2 (1 - rho)). One rank that holds one request at a time, and
   // requests of one step each: the step is the service time D.
