@@ -42,7 +42,7 @@ Outcome SteppedModel::time(const Traffic& traffic, LinkLedger* ledger, Seconds s
   if (ledger != nullptr) {
     ledger->open(start, start + out.makespan);
     for (const std::uint32_t l : used_) {
-      ledger->add(LinkId{static_cast<int>(l)}, carried_[l].bytes);
+      ledger->add(LinkId{static_cast<int>(l)}, carried_[l].bytes, carried_[l].work);
     }
   }
   return out;
