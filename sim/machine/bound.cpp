@@ -49,7 +49,9 @@ Outcome BoundModel::time(const Traffic& traffic, LinkLedger* ledger, Seconds sta
   if (out.makespan.value > 0) out.utilization = busy / out.makespan;
   if (ledger != nullptr) {
     ledger->open(start, start + out.makespan);
-    for (const CollectiveLoads::Load& load : all.loads) ledger->add(load.link, load.bytes);
+    for (const CollectiveLoads::Load& load : all.loads) {
+      ledger->add(load.link, load.bytes, load.work);
+    }
   }
   return out;
 }

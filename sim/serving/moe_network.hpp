@@ -10,6 +10,7 @@
 #include "sim/machine/collective.hpp"
 #include "sim/machine/ledger.hpp"
 #include "sim/machine/node_traffic.hpp"
+#include "sim/machine/shared_collectives.hpp"
 #include "sim/machine/transport.hpp"
 #include "sim/model/shape.hpp"
 #include "sim/serving/options.hpp"
@@ -32,6 +33,9 @@ class MoeNetwork {
   MoeNetwork(const Cluster& cluster, std::vector<GpuId> gpus, const ModelShape& model,
              const ServingOptions& options, int slots_per_rank);
 
+  // From now on collectives leave links to what else crosses them. `transfers` outlives this.
+  void share_with(Transfers& transfers) { shared_.emplace(transfers); }
+
   [[nodiscard]] const RankGroup& ranks() const { return ranks_; }
   // Bytes of one token on the wire, scales included.
   [[nodiscard]] Bytes dispatch_row() const { return dispatch_row_; }
@@ -53,6 +57,7 @@ class MoeNetwork {
  private:
   RankGroup ranks_;
   std::unique_ptr<CollectiveModel> model_;
+  std::optional<SharedCollectives> shared_;
   TransportFit prefill_fit_;
   TransportFit decode_fit_;
   LayerExchange prefill_;
