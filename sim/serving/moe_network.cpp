@@ -53,12 +53,13 @@ ExchangeTime MoeNetwork::exchange(const DispatchDemand& demand, bool prefill,
                    : model_->time(traffic, &ledger, begin);
   };
   ExchangeTime time;
-  const Outcome out = run(exchange.dispatch(demand, dispatch_row_), start);
+  exchange.take(demand);
+  const Outcome out = run(exchange.dispatch(dispatch_row_), start);
   time.dispatch = out.makespan;
   time.busiest = out.busiest;
   finish_.assign(out.finish.begin(), out.finish.end());
   time.finish = finish_;
-  time.combine = run(exchange.combine(demand, combine_row_), start + time.dispatch).makespan;
+  time.combine = run(exchange.combine(combine_row_), start + time.dispatch).makespan;
   return time;
 }
 

@@ -44,6 +44,10 @@ class MoeNetwork {
   [[nodiscard]] const TransportFit& prefill_fit() const { return prefill_fit_; }
   [[nodiscard]] const TransportFit& decode_fit() const { return decode_fit_; }
 
+  // What an exchange reads of its demand.
+  [[nodiscard]] DemandShares asks(bool prefill) const {
+    return (prefill ? prefill_ : decode_).asks();
+  }
   // `prefill`: the step holds prompt tokens, which engines send by their throughput kernels.
   // Bytes are added to the ledger over [start, start + time]; `times` micro-batches do the
   // same.
