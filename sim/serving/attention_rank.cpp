@@ -9,7 +9,6 @@ namespace moesim {
 
 void StepEvents::clear() {
   moved.clear();
-  prompts_done.clear();
   first_token.clear();
   finished.clear();
   handed_over.clear();
@@ -200,35 +199,30 @@ void AttentionRank::complete_prefill(RankRequest& r, Seconds now, StepEvents& ev
   outstanding_ -= r.planned;
   if (r.prompt_left > 0) return;
   ++decoding_;
-  if (r.produced == 0) events.prompts_done.push_back(r.request);
-  produce(r, 1, now, events);
+  if (r.produced > 0) {
+    // Recomputed after a preemption: the gap since its last token is what the user saw.
+    events.gaps.push_back({now - r.last_token, 1});
+  } else {
+    events.first_token.push_back(r.request);
+  }
+  r.last_token = now;
+  r.produced += 1;
+  r.output_left -= 1;
+  outstanding_ -= 1;
+  events.output_tokens += 1;
 }
 
 void AttentionRank::complete_decode(RankRequest& r, Seconds now, StepEvents& events) {
   const int tokens = tokens_accepted(r);
+  const Seconds gap = now - r.last_token;
+  if (events.gaps.empty() || events.gaps.back().gap != gap) events.gaps.push_back({gap, 0});
+  events.gaps.back().count += 1;
+  r.last_token = now;
   r.context += tokens;
-  produce(r, tokens, now, events);
-}
-
-// Tokens wait until a message is full, or the output complete. Of one that was preempted, the
-// gap since its last message is what the user saw.
-void AttentionRank::produce(RankRequest& r, int tokens, Seconds now, StepEvents& events) {
-  const bool first = r.unsent == r.produced;
   r.produced += tokens;
-  r.unsent += tokens;
   r.output_left -= tokens;
   outstanding_ -= tokens;
   events.output_tokens += tokens;
-  if (r.unsent < limits_.stream_interval && r.output_left > 0) return;
-  r.unsent = 0;
-  const Seconds gap = now - r.last_token;
-  r.last_token = now;
-  if (first) {
-    events.first_token.push_back(r.request);
-    return;
-  }
-  if (events.gaps.empty() || events.gaps.back().gap != gap) events.gaps.push_back({gap, 0});
-  events.gaps.back().count += 1;
 }
 
 void AttentionRank::complete(Seconds now, StepEvents& events) {

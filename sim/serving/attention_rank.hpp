@@ -25,14 +25,13 @@ struct RankRequest {
   std::int32_t context = 0;      // tokens in the KV cache
   std::int32_t output_left = 0;  // tokens still to produce
   std::int32_t produced = 0;
-  std::int32_t unsent = 0;  // of these, not yet sent to the client
   std::int32_t blocks = 0;
   std::int32_t host_blocks = 0;  // its KV is in host memory
   std::int32_t planned = 0;      // in this step: prompt tokens, or rows decoded
   std::int32_t priority = 0;
   std::int32_t domain = 0;  // whose experts its tokens prefer
   Seconds arrival{0};
-  Seconds last_token{0};              // when the client got its last message
+  Seconds last_token{0};
   Cause waits_for = Cause::queueing;  // what keeps it out of a batch
 };
 
@@ -46,7 +45,6 @@ struct RankLimits {
   double watermark = 0.01;        // of the blocks, kept free when admitting
   std::int64_t host_blocks = 0;   // room for the KV of preempted requests; 0: recompute
   double speculative_tokens = 0;  // accepted drafts per decode, mean
-  int stream_interval = 1;        // tokens of a request that go to the client together
   int domains = 1;
 };
 
@@ -62,9 +60,8 @@ struct StepEvents {
     Move move = Move::admitted;
     Cause waited = Cause::queueing;  // admitted: what it waited for
   };
-  std::vector<Moved> moved;                // into and out of the running batch, in order
-  std::vector<std::int32_t> prompts_done;  // prompts whose first token is made
-  std::vector<std::int32_t> first_token;   // requests whose client has it
+  std::vector<Moved> moved;  // into and out of the running batch, in order
+  std::vector<std::int32_t> first_token;
   std::vector<std::int32_t> finished;
   std::vector<RankRequest> handed_over;  // prefill_only
   std::vector<Gap> gaps;                 // between consecutive tokens of a request, pooled
@@ -133,7 +130,6 @@ class AttentionRank {
   void admit(int& budget, StepEvents& events);
   void release(const RankRequest& request);
   int tokens_accepted(const RankRequest& request);
-  void produce(RankRequest& request, int tokens, Seconds now, StepEvents& events);
   void complete_prefill(RankRequest& request, Seconds now, StepEvents& events);
   void complete_decode(RankRequest& request, Seconds now, StepEvents& events);
 

@@ -46,9 +46,8 @@ struct ServingOptions {
   Bytes swap_space{16e9};                       // host memory per GPU for swapped KV
   double prefix_hit_ratio = 0;                  // of prompt tokens found in the cache
   double speculative_tokens = 0;                // accepted draft tokens per step, mean
-  int stream_interval = 1;     // tokens of a request sent to the client together
-  int queue_cap = 0;           // waiting requests per instance; 0: no limit
-  Seconds step_overhead{-1};   // host time per step; negative: the profile's
+  int queue_cap = 0;                            // waiting requests per instance; 0: no limit
+  Seconds step_overhead{-1};                    // host time per step; negative: the profile's
   Seconds queue_deadline{-1};  // unscheduled requests are shed after this; negative: never
   // Decodes of a rank that an engine has graphs for: a step without prompts is padded to the
   // next one that all ranks fit in. Empty: no padding; above the largest: none either.

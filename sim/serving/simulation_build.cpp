@@ -155,7 +155,6 @@ std::vector<AttentionRank> Simulation::build_ranks(int id) const {
                           .kv_blocks = mine.memory.kv_blocks,
                           .host_blocks = static_cast<std::int64_t>(host_blocks),
                           .speculative_tokens = serving.speculative_tokens,
-                          .stream_interval = serving.stream_interval,
                           .domains = static_cast<int>(domains_.size())};
   std::vector<AttentionRank> ranks;
   for (int d = 0; d < mine.parallel.dp; ++d) {

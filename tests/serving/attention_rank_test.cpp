@@ -2,7 +2,6 @@
 
 #include <catch2/catch.hpp>
 
-#include <algorithm>
 #include <map>
 
 #include "sim/serving/batching/batching.hpp"
@@ -27,8 +26,6 @@ struct Totals {
   std::int64_t output_tokens = 0;
   std::int64_t prompt_tokens = 0;
   std::int64_t swapped_tokens = 0;
-  int gaps = 0;
-  int first_token_step = 0;  // of the last request that got one
 };
 
 // Runs steps of one second each until nothing is left.
@@ -43,8 +40,6 @@ Totals run(AttentionRank& rank, std::string_view policy, int limit = 100000) {
     totals.swapped_tokens += rank.batch().swapped_tokens;
     rank.complete(Seconds{static_cast<double>(++totals.steps)}, events);
     totals.first_tokens += static_cast<int>(events.first_token.size());
-    if (!events.first_token.empty()) totals.first_token_step = totals.steps;
-    for (const StepEvents::Gap& gap : events.gaps) totals.gaps += gap.count;
     totals.finished += static_cast<int>(events.finished.size());
     for (const auto& m : events.moved) {
       totals.preempted += m.move == StepEvents::Move::preempted ? 1 : 0;
@@ -90,35 +85,13 @@ TEST_CASE("one request takes ceil(prompt / cap) prefill steps and output - 1 dec
   }
 }
 
-// Of n tokens in messages of m, the client gets ceil(n / m) messages: the first m - 1 steps
-// after the first token is made, or with the last token, and a gap before each of the others.
-TEST_CASE("the client sees a request's first token with its first message") {
-  for (const auto& entry : batching_policies()) {
-    for (const int m : {1, 3, 10, 40}) {
-      INFO(entry.name << ", messages of " << m);
-      AttentionRank rank({.max_tokens = 100, .kv_blocks = 64, .stream_interval = m},
-                         Stream(1, "rank"));
-      const int n = 25;
-      rank.enqueue(request(0, 250, n));
-      const Totals t = run(rank, entry.name);
-      CHECK(t.first_tokens == 1);
-      CHECK(t.first_token_step == 3 + std::min(m, n) - 1);
-      CHECK(t.gaps == (n + m - 1) / m - 1);
-      CHECK(t.output_tokens == n);
-    }
-  }
-}
-
 TEST_CASE("tokens are conserved under every batching policy, preemption included") {
   for (const auto& entry : batching_policies()) {
     for (const int blocks : {20, 40, 1000}) {
       INFO(entry.name << ", " << blocks << " blocks");
-      AttentionRank rank({.max_batch = 16,
-                          .max_tokens = 256,
-                          .kv_block = 16,
-                          .kv_blocks = blocks,
-                          .stream_interval = blocks % 7},
-                         Stream(1, "rank"));
+      AttentionRank rank(
+          {.max_batch = 16, .max_tokens = 256, .kv_block = 16, .kv_blocks = blocks},
+          Stream(1, "rank"));
       const auto [prompt, output] = enqueue_many(rank);
       const Totals t = run(rank, entry.name);
       CHECK(t.finished == 200);

@@ -104,10 +104,6 @@ const FieldTable& serving_fields() {
               .range(0, 1),
           field(MOESIM_KEY(speculative_tokens), "Draft tokens accepted per step, on average")
               .range(0, 64),
-          field(MOESIM_KEY(stream_interval),
-                "Tokens of a request that a server sends to the client in one message; the "
-                "first is seen with its message")
-              .range(1, 1 << 20),
           field(MOESIM_KEY(queue_cap),
                 "Waiting requests per instance before one is turned away")
               .range(1)
