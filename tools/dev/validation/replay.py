@@ -7,37 +7,35 @@ import pathlib
 import subprocess
 import tempfile
 
+from . import recipes
 from .points import SYSTEMS
 
-# What an engine does that a profile does not hold. Each is the engine's documented default.
-ENGINES = {
-    "sglang": {"batching": "prefill_first", "max_tokens_per_step": 8192},
-    "vllm": {"batching": "mixed", "max_tokens_per_step": 2048},
-    "trtllm": {"batching": "mixed", "max_tokens_per_step": 8192},
-}
 # vLLM 0.12 in this file takes 50 to 56 ms per token on all its training points, from 4 requests
 # to 16: a server without graphs. The host time per step that fits those six points.
 EAGER = {("vllm", "0.12.0"): {"step_overhead": "28 ms"}}
 ROUTER = {"deepseek-v3": "deepseek-v3"}  # others have no measured skew of their own
 
 
+def uniform(length):
+    """Lengths of the harness (random_range_ratio 0.8): uniform on [0.8, 1] of the nominal one."""
+    return (f'{{ distribution = "uniform", mean = {round(0.9 * length)}, '
+            f'spread = {0.1 / 0.9:.4f} }}')
+
+
 def scenario_of(point, waves, settings):
-    """TOML of a closed loop; `waves` is requests / concurrency."""
+    """TOML of a closed loop; `waves` is requests / concurrency. The harness sends 10, the first
+    all at once, and counts them all."""
     config = point.config
     system, profile, node_gpus = SYSTEMS[config.system]
     layout = config.layout
     nodes = max(1, layout.gpus // node_gpus)
     gpus = min(layout.gpus, node_gpus)
-    serving = dict(ENGINES[config.engine])
+    serving = recipes.settings(point)
     serving.update(EAGER.get((config.engine, point.version), {}))
     serving.update(settings)
-    per_rank = -(-point.concurrency // layout.dp)
-    serving.update(tp=layout.tp, dp=layout.dp, ep=layout.ep, max_batch=max(256, per_rank))
-    # The harness sends 10 waves, the first all at once: a tenth of its requests. Shorter replays
-    # leave as much of their first wave out as keeps its share.
-    burst = 1 / waves
+    serving.update(tp=layout.tp, dp=layout.dp, ep=layout.ep)
     serving["memory_fraction"] = 0.95  # some of these runs leave little more than their weights
-    serving["warmup"] = round(max(0.0, (burst - 0.1) / 0.9), 3)
+    serving["warmup"] = 0.0
     lines = [
         f'name = "{config.model} {config.engine} {point.isl}/{point.osl} c{point.concurrency}"',
         f"requests = {max(point.concurrency + 1, round(waves * point.concurrency))}",
@@ -58,15 +56,15 @@ def scenario_of(point, waves, settings):
         *(f"{k} = {json.dumps(v)}" for k, v in sorted(serving.items())),
         "[traffic]",
         f'arrivals = {{ process = "closed_loop", concurrency = {point.concurrency} }}',
-        f'input_tokens = {{ distribution = "uniform", mean = {point.isl}, spread = 0.2 }}',
-        f'output_tokens = {{ distribution = "uniform", mean = {point.osl}, spread = 0.2 }}',
+        f"input_tokens = {uniform(point.isl)}",
+        f"output_tokens = {uniform(point.osl)}",
     ]
     return "\n".join(lines) + "\n"
 
 
 def deepseek_scenario(concurrency, tp, dp, ep, serving):
     """Decode runs on two nodes of 8 x H200 under SGLang: 256 tokens in, 512 out."""
-    values = {**ENGINES["sglang"], "tp": tp, "dp": dp, "ep": ep,
+    values = {"batching": "prefill_first", "max_tokens_per_step": 8192, "tp": tp, "dp": dp, "ep": ep,
               "max_batch": max(256, concurrency // dp), **serving}
     return "\n".join([
         f'name = "DeepSeek-R1 tp{tp} dp{dp} ep{ep} c{concurrency}"',
@@ -132,5 +130,5 @@ class Replayer:
             return {"error": (lines or ["exit " + str(done.returncode)])[0].strip()}
         result = json.loads(done.stdout)
         metrics = result["metrics"]
-        return {"ttft": metrics["ttft"]["p50"], "tpot": metrics["tpot"]["p50"],
+        return {"ttft": metrics["ttft"]["mean"], "tpot": metrics["tpot"]["mean"],
                 "step": metrics["step_time"]["mean"]}

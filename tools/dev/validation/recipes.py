@@ -1,0 +1,52 @@
+"""How the servers of the measured points were started.
+
+Facts of the launch recipes that the benchmark publishes (SemiAnalysisAI/InferenceX, Apache-2.0,
+benchmarks/single_node as of 2026-03-31; earlier and later ones where a point's engine version is
+of another time), and the engines' own defaults where a recipe is silent or a point is of another
+source (Qwen3-235B).
+"""
+
+
+def sglang(point):
+    """Prefill first; the queue is looked at every `receive_interval` decode steps."""
+    c = point.config
+    settings = {"batching": "prefill_first", "max_batch": 512, "max_tokens_per_step": 8192}
+    if c.model == "deepseek-v3":
+        settings["max_batch"] = 512 if (point.isl, point.osl) == (1024, 1024) else 256
+        settings["max_tokens_per_step"] = 16384 if c.weights == "fp4" else 32768
+        if c.layout.gpus == 4 and c.weights != "fp4":
+            settings.update(max_batch=32, max_tokens_per_step=8192)
+        if c.system == "b200_sxm" and c.layout.dp == 1:
+            settings["receive_interval"] = 30 if point.concurrency >= 16 else 10
+            if c.layout.gpus == 4 and c.weights != "fp4":
+                settings["receive_interval"] = 10
+    elif c.model == "glm-5" and c.system == "b200_sxm":
+        settings["max_tokens_per_step"] = 32768
+    return settings
+
+
+def vllm(point):
+    """8,192 tokens are the API server's default on GPUs of 70 GB and more."""
+    c = point.config
+    settings = {"batching": "mixed", "max_batch": 1024, "max_tokens_per_step": 8192}
+    if c.model == "minimax-m2" and c.system == "b200_sxm" and point.version >= "0.19":
+        settings["max_tokens_per_step"] = 2 * point.isl
+    return settings
+
+
+def trtllm(point):
+    """Prompts go whole into a step."""
+    c = point.config
+    tokens = max(8192, (point.concurrency + point.isl + 127) // 64 * 64)
+    if c.model == "gpt-oss-120b":
+        tokens = 20000
+    return {"batching": "mixed", "chunked_prefill": False, "max_batch": 2048,
+            "max_tokens_per_step": tokens}
+
+
+ENGINES = {"sglang": sglang, "vllm": vllm, "trtllm": trtllm}
+
+
+def settings(point):
+    """[serving] values of a point's server; the limit of running requests is a rank's."""
+    return ENGINES[point.config.engine](point)
