@@ -40,6 +40,11 @@ class MoeNetwork {
   [[nodiscard]] const TransportFit& prefill_fit() const { return prefill_fit_; }
   [[nodiscard]] const TransportFit& decode_fit() const { return decode_fit_; }
 
+  // The part of a GPU's multiprocessors that the transport's kernels hold while they run.
+  [[nodiscard]] double sm_share(bool prefill) const {
+    return prefill ? prefill_share_ : decode_share_;
+  }
+
   // `prefill`: the step holds prompt tokens, which engines send by their throughput kernels.
   // Bytes are added to the ledger over [start, start + time]; `times` micro-batches do the
   // same.
@@ -57,6 +62,8 @@ class MoeNetwork {
   TransportFit decode_fit_;
   LayerExchange prefill_;
   LayerExchange decode_;
+  double prefill_share_;
+  double decode_share_;
   Bytes dispatch_row_;
   Bytes combine_row_;
   NodeTraffic node_traffic_;
