@@ -26,10 +26,28 @@ int AttentionRank::blocks_for(int tokens) const {
 }
 
 void AttentionRank::enqueue(const RankRequest& request) {
-  const auto behind = std::ranges::find_if(
-      waiting_, [&](const RankRequest& other) { return other.priority < request.priority; });
-  waiting_.insert(behind, request);
+  hold_back(request);
+  receive();
+}
+
+void AttentionRank::hold_back(const RankRequest& request) {
+  held_back_.push_back(request);
   outstanding_ += request.prompt_left + request.output_left;
+}
+
+std::int64_t AttentionRank::held_back_tokens() const {
+  std::int64_t tokens = 0;
+  for (const RankRequest& request : held_back_) tokens += request.prompt_left;
+  return tokens;
+}
+
+void AttentionRank::receive() {
+  for (const RankRequest& request : held_back_) {
+    const auto behind = std::ranges::find_if(
+        waiting_, [&](const RankRequest& other) { return other.priority < request.priority; });
+    waiting_.insert(behind, request);
+  }
+  held_back_.clear();
 }
 
 // One that waits is taken out for good.
@@ -141,6 +159,7 @@ void AttentionRank::drop_held() {
 std::vector<RankRequest> AttentionRank::resize_kv(std::int64_t blocks, StepEvents& events) {
   limits_.kv_blocks = blocks;
   drop_held();
+  receive();
   while (used_blocks_ > blocks) preempt_last(events);
   std::vector<RankRequest> out;
   std::erase_if(waiting_, [&](const RankRequest& r) {
@@ -154,16 +173,19 @@ std::vector<RankRequest> AttentionRank::resize_kv(std::int64_t blocks, StepEvent
 
 std::vector<RankRequest> AttentionRank::shed_before(Seconds earliest) {
   std::vector<RankRequest> out;
-  std::erase_if(waiting_, [&](const RankRequest& r) {
+  const auto late = [&](const RankRequest& r) {
     if (r.produced > 0 || r.waits_for != Cause::queueing || r.arrival >= earliest) return false;
     forget(r);
     out.push_back(r);
     return true;
-  });
+  };
+  std::erase_if(waiting_, late);
+  std::erase_if(held_back_, late);
   return out;
 }
 
 std::vector<RankRequest> AttentionRank::evict_all() {
+  receive();
   std::vector<RankRequest> out;
   for (const RankRequest& r : running_) out.push_back(r);
   for (const RankRequest& r : waiting_) out.push_back(r);

@@ -75,6 +75,12 @@ class AttentionRank {
   AttentionRank(const RankLimits& limits, Stream stream);
 
   void enqueue(const RankRequest& request);  // behind those of the same priority
+  // The same, but planning does not see it before receive(): an engine that does not look at
+  // its queue before every step.
+  void hold_back(const RankRequest& request);
+  void receive();
+  [[nodiscard]] bool holds_back() const { return !held_back_.empty(); }
+  [[nodiscard]] std::int64_t held_back_tokens() const;  // of prompts
 
   // False: even alone, the request would run out of KV; it must be refused.
   [[nodiscard]] bool ever_fits(int prompt, int output) const;
@@ -107,11 +113,13 @@ class AttentionRank {
   // Takes every request out, running and waiting, as requests to start anew (a dead GPU).
   std::vector<RankRequest> evict_all();
 
-  [[nodiscard]] int waiting() const { return static_cast<int>(waiting_.size()); }
+  [[nodiscard]] int waiting() const {
+    return static_cast<int>(waiting_.size() + held_back_.size());
+  }
   // Those in the running batch, oldest first.
   [[nodiscard]] const std::vector<RankRequest>& requests() const { return running_; }
   [[nodiscard]] int running() const { return static_cast<int>(running_.size()); }
-  [[nodiscard]] bool idle() const { return waiting_.empty() && running_.empty(); }
+  [[nodiscard]] bool idle() const { return waiting() + running() == 0; }
   [[nodiscard]] std::int64_t used_blocks() const { return used_blocks_; }
   // In host memory.
   [[nodiscard]] std::int64_t swapped_blocks() const { return host_blocks_; }
@@ -136,6 +144,7 @@ class AttentionRank {
   RankLimits limits_;
   Stream stream_;
   std::deque<RankRequest> waiting_;
+  std::vector<RankRequest> held_back_;
   std::vector<RankRequest> running_;  // oldest first
   RankBatch batch_;
   int budget_ = 0;

@@ -20,6 +20,7 @@ Instance::Instance(int id, Machine& machine, Recorder& recorder, Blame& blame,
       ranks_(std::move(ranks)),
       options_(options),
       plan_(find_entry(batching_policies(), options.batching, "batching policy").make),
+      queue_look_(options),
       balance_(
           find_entry(balancing_policies(), options.rank_balancing, "balancing policy").make),
       hooks_(std::move(hooks)) {
@@ -71,7 +72,7 @@ bool Instance::ever_fits(int prompt, int output) const {
 }
 
 void Instance::accept(const RankRequest& request, const BalanceKey& key) {
-  ranks_[pick_rank(key)].enqueue(request);
+  enqueue(pick_rank(key), request);
   wake();
 }
 
@@ -85,8 +86,16 @@ void Instance::accept_at(int rank, const RankRequest& request) {
   const auto d = static_cast<std::size_t>(rank);
   coming_[d] -= request.prompt_left + request.output_left;
   if (!has_rank(rank)) return;
-  ranks_[d].enqueue(request);
+  enqueue(d, request);
   wake();
+}
+
+void Instance::enqueue(std::size_t rank, const RankRequest& request) {
+  if (stepping_ && queue_look_.holds_back()) {
+    ranks_[rank].hold_back(request);
+  } else {
+    ranks_[rank].enqueue(request);
+  }
 }
 
 Instance::Verdict Instance::submit(const Request& request, int domain) {
@@ -181,6 +190,9 @@ int Instance::planned_tokens() const {
 void Instance::start_step() {
   const Seconds begin = machine_.now();
   shed_late(begin);
+  if (queue_look_.due(ranks_, decoded_)) {
+    for (AttentionRank& rank : ranks_) rank.receive();
+  }
   events_.clear();
   plan_(ranks_, events_);
   record_moves(begin);
@@ -195,6 +207,7 @@ void Instance::start_step() {
     swapped_tokens_ += rank.batch().swapped_tokens;
   }
   const StepReport report = model_->evaluate(ranks_, share_, ledger_, begin);
+  decoded_ = !report.prefill;
   machine_.after(report.total(), [this, begin, report, halts = halts_] {
     if (halts == halts_) end_step(begin, report);
   });

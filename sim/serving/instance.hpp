@@ -12,6 +12,7 @@
 #include "sim/serving/attention_rank.hpp"
 #include "sim/serving/balancing/balancing.hpp"
 #include "sim/serving/batching/batching.hpp"
+#include "sim/serving/queue_look.hpp"
 #include "sim/serving/step_model.hpp"
 #include "sim/workload/request.hpp"
 
@@ -92,6 +93,7 @@ class Instance {
 
  private:
   void wake();
+  void enqueue(std::size_t rank, const RankRequest& request);
   void start_step();
   void end_step(Seconds begin, StepReport report);
   void shed_late(Seconds now);
@@ -109,6 +111,7 @@ class Instance {
   std::vector<AttentionRank> ranks_;
   ServingOptions options_;
   PlanStep plan_;
+  QueueLook queue_look_;
   Balance balance_;
   BalanceState balance_state_;
   std::vector<Candidate> candidates_;
@@ -118,6 +121,7 @@ class Instance {
   std::vector<std::int64_t> coming_;  // [dp] tokens of requests that are expected
   std::vector<bool> gone_;            // [dp] attention ranks without their GPUs
   bool stepping_ = false;
+  bool decoded_ = false;  // the last step held no prompts
   bool halted_ = false;
   bool down_ = false;
   bool draining_ = false;

@@ -47,9 +47,13 @@ struct ServingOptions {
   Bytes swap_space{16e9};                       // host memory per GPU for swapped KV
   double prefix_hit_ratio = 0;                  // of prompt tokens found in the cache
   double speculative_tokens = 0;                // accepted draft tokens per step, mean
-  int queue_cap = 0;                            // waiting requests per instance; 0: no limit
-  Seconds step_overhead{-1};                    // host time per step; negative: the profile's
-  Seconds queue_deadline{-1};  // unscheduled requests are shed after this; negative: never
+  int receive_interval = 1;       // decode steps between two looks at the queue of new requests
+  int rank_wait = 0;              // steps that prompts wait until every attention rank has some
+  int batch_wait = 0;             // steps that prompts wait until there are enough for a step
+  double batch_wait_ratio = 0.5;  // enough: this share of max_tokens_per_step
+  int queue_cap = 0;              // waiting requests per instance; 0: no limit
+  Seconds step_overhead{-1};      // host time per step; negative: the profile's
+  Seconds queue_deadline{-1};     // unscheduled requests are shed after this; negative: never
   // Decodes of a rank that an engine has graphs for: a step without prompts is padded to the
   // next one that all ranks fit in. Empty: no padding; above the largest: none either.
   std::vector<int> graph_sizes;

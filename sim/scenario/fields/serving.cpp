@@ -108,6 +108,21 @@ const FieldTable& serving_fields() {
               .range(0, 1),
           field(MOESIM_KEY(speculative_tokens), "Draft tokens accepted per step, on average")
               .range(0, 64),
+          field(MOESIM_KEY(receive_interval),
+                "Decode steps between two looks at the queue of new requests (SGLang's "
+                "scheduler-recv-interval); after a step with prompts it is always looked at")
+              .range(1, 1 << 20),
+          field(MOESIM_KEY(rank_wait),
+                "Steps that prompts wait until every attention rank has some (TensorRT-LLM's "
+                "balance of attention DP, timeout_iters)")
+              .range(0, 1 << 20),
+          field(MOESIM_KEY(batch_wait),
+                "Steps that prompts wait until there are enough for a step (TensorRT-LLM's "
+                "batch_wait_timeout_iters)")
+              .range(0, 1 << 20),
+          field(MOESIM_KEY(batch_wait_ratio),
+                "Enough: this share of max_tokens_per_step on one attention rank")
+              .range(0, 1),
           field(MOESIM_KEY(queue_cap),
                 "Waiting requests per instance before one is turned away")
               .range(1)

@@ -10,12 +10,13 @@ source (Qwen3-235B).
 def sglang(point):
     """Prefill first; the queue is looked at every `receive_interval` decode steps."""
     c = point.config
-    settings = {"batching": "prefill_first", "max_batch": 512, "max_tokens_per_step": 8192}
+    settings = {"batching": "prefill_first", "max_batch": 512, "max_tokens_per_step": 8192,
+                "memory_fraction": 0.9}  # mem-fraction-static leaves the activations out
     if c.model == "deepseek-v3":
         settings["max_batch"] = 512 if (point.isl, point.osl) == (1024, 1024) else 256
         settings["max_tokens_per_step"] = 16384 if c.weights == "fp4" else 32768
         if c.layout.gpus == 4 and c.weights != "fp4":
-            settings.update(max_batch=32, max_tokens_per_step=8192)
+            settings.update(max_batch=32, max_tokens_per_step=8192, memory_fraction=0.97)
         if c.system == "b200_sxm" and c.layout.dp == 1:
             settings["receive_interval"] = 30 if point.concurrency >= 16 else 10
             if c.layout.gpus == 4 and c.weights != "fp4":
@@ -28,7 +29,8 @@ def sglang(point):
 def vllm(point):
     """8,192 tokens are the API server's default on GPUs of 70 GB and more."""
     c = point.config
-    settings = {"batching": "mixed", "max_batch": 1024, "max_tokens_per_step": 8192}
+    settings = {"batching": "mixed", "max_batch": 1024, "max_tokens_per_step": 8192,
+                "memory_fraction": 0.95 if c.system == "h200_sxm" else 0.9}
     if c.model == "minimax-m2" and c.system == "b200_sxm" and point.version >= "0.19":
         settings["max_tokens_per_step"] = 2 * point.isl
     return settings
@@ -38,13 +40,31 @@ def trtllm(point):
     """Prompts go whole into a step."""
     c = point.config
     tokens = max(8192, (point.concurrency + point.isl + 127) // 64 * 64)
-    if c.model == "gpt-oss-120b":
-        tokens = 20000
-    return {"batching": "mixed", "chunked_prefill": False, "max_batch": 2048,
-            "max_tokens_per_step": tokens}
+    settings = {"batching": "mixed", "chunked_prefill": False, "max_batch": 2048,
+                "max_tokens_per_step": 20000 if c.model == "gpt-oss-120b" else tokens,
+                "memory_fraction": 0.95}  # 0.75 to 0.85 of what the weights leave
+    if c.layout.dp > 1:  # attention_dp_config with enable_balance
+        settings["rank_wait"] = 50 if c.model == "gpt-oss-120b" else 60
+    elif (c.system, c.weights, point.isl, point.osl) == ("b200_sxm", "fp8_block", 1024, 1024):
+        if point.concurrency >= 64:
+            settings.update(batch_wait=40, batch_wait_ratio=0.8)
+    return settings
 
 
 ENGINES = {"sglang": sglang, "vllm": vllm, "trtllm": trtllm}
+
+
+def kv_cache(point):
+    """Number format of the KV cache."""
+    c = point.config
+    blackwell = c.system in ("b200_sxm", "gb200")
+    if c.model == "qwen3-235b-a22b" or (c.model == "kimi-k2" and c.engine == "vllm"):
+        return "bf16"
+    if c.model == "minimax-m2":
+        return "fp8" if blackwell and point.version >= "0.19" else "bf16"
+    if c.engine == "trtllm" and c.model == "deepseek-v3":
+        return "fp8"
+    return "fp8" if blackwell else "bf16"
 
 
 def settings(point):

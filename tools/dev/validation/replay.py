@@ -36,7 +36,6 @@ def scenario_of(point, waves, settings):
     serving.update(EAGER.get((config.engine, point.version), {}))
     serving.update(settings)
     serving.update(tp=layout.tp, dp=layout.dp, ep=layout.ep)
-    serving["memory_fraction"] = 0.95  # some of these runs leave little more than their weights
     serving["warmup"] = 0.0
     lines = [
         f'name = "{config.model} {config.engine} {point.isl}/{point.osl} c{point.concurrency}"',
@@ -45,6 +44,7 @@ def scenario_of(point, waves, settings):
         f'preset = "{config.model}"',
         f'weights = "{config.weights}"',
         f'attention_weights = "{config.attention_weights}"',
+        f'kv_cache = "{recipes.kv_cache(point)}"',
         "[cluster]",
         f'preset = "{system}"',
         f"nodes = {nodes}",
