@@ -178,13 +178,14 @@ Seconds LayerCosts::request_overhead() const {
 }
 
 ExpertCurve LayerCosts::experts(int slots) const {
-  return costs_->experts({.hidden = model_.hidden,
-                          .intermediate = model_.moe_intermediate / parallel_.moe_tp,
-                          .experts = slots,
-                          .top_k = model_.top_k,
-                          .dtype = model_.weights,
-                          .gated = model_.gated,
-                          .parallel = parallel_.dp > 1 ? parallel_.ep : 1});
+  return costs_->experts(
+      {.hidden = model_.hidden,
+       .intermediate = model_.moe_intermediate / parallel_.moe_tp,
+       .experts = slots,
+       .top_k = model_.top_k,
+       .dtype = model_.weights,
+       .gated = model_.gated,
+       .parallel = parallel_.dispatches || parallel_.dp > 1 ? parallel_.ep : 1});
 }
 
 }  // namespace moesim

@@ -20,6 +20,13 @@ TransportFit fit_for(const Cluster& cluster, const std::string& transport) {
   return find_transport_fit(transport, cluster.gpu(GpuId{0}).name);
 }
 
+// DeepSeek-V3 report (2412.19437), section 3.2.2: 20 of an H800's 132 multiprocessors send and
+// receive. DeepEP's low-latency kernels leave them to compute (its README, "hook").
+double share_of(const ServingOptions& options, const std::string& transport) {
+  if (options.overlap_sm_share >= 0) return options.overlap_sm_share;
+  return transport == "low_latency" ? 0.0 : 20.0 / 132;
+}
+
 }  // namespace
 
 MoeNetwork::MoeNetwork(const Cluster& cluster, std::vector<GpuId> gpus, const ModelShape& model,
@@ -34,6 +41,10 @@ MoeNetwork::MoeNetwork(const Cluster& cluster, std::vector<GpuId> gpus, const Mo
       decode_(ranks_,
               parse_transport(transport_for(options.transport, false, ranks_.domains())),
               decode_fit_, slots_per_rank),
+      prefill_share_(
+          share_of(options, transport_for(options.transport, true, ranks_.domains()))),
+      decode_share_(
+          share_of(options, transport_for(options.transport, false, ranks_.domains()))),
       node_traffic_(cluster.nodes()),
       layers_(std::max(1, moe_layer_count(model))) {
   const int width = model.dispatch_width > 0 ? model.dispatch_width : model.hidden;

@@ -48,6 +48,11 @@ class MoeNetwork {
   [[nodiscard]] DemandShares asks(bool prefill) const {
     return (prefill ? prefill_ : decode_).asks();
   }
+  // The part of a GPU's multiprocessors that the transport's kernels hold while they run.
+  [[nodiscard]] double sm_share(bool prefill) const {
+    return prefill ? prefill_share_ : decode_share_;
+  }
+
   // `prefill`: the step holds prompt tokens, which engines send by their throughput kernels.
   // Bytes are added to the ledger over [start, start + time]; `times` micro-batches do the
   // same.
@@ -66,6 +71,8 @@ class MoeNetwork {
   TransportFit decode_fit_;
   LayerExchange prefill_;
   LayerExchange decode_;
+  double prefill_share_;
+  double decode_share_;
   Bytes dispatch_row_;
   Bytes combine_row_;
   NodeTraffic node_traffic_;

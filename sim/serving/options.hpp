@@ -36,9 +36,10 @@ struct ServingOptions {
   bool chunked_prefill = true;
   std::string batching = "mixed";  // mixed, prefill_first
   Overlap overlap = Overlap::none;
-  std::string transport = "auto";         // auto, pairwise, node_dedup, low_latency, nccl
-  std::string network = "auto";           // auto, bound, fluid, simgrid_links, simgrid_flows
-  std::string balancing = "round_robin";  // over instances
+  std::string transport = "auto";  // auto, pairwise, node_dedup, low_latency, nccl
+  double overlap_sm_share = -1;    // of a GPU, held by dispatch; negative: the transport's
+  std::string network = "auto";    // auto, bound, fluid, simgrid_links, simgrid_flows
+  std::string balancing = "round_robin";        // over instances
   std::string rank_balancing = "least_loaded";  // over attention ranks
   double memory_fraction = 0.9;                 // of GPU memory for weights and KV
   int kv_block = 64;                            // tokens per KV block

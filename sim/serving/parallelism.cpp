@@ -32,6 +32,9 @@ Parallelism resolve_parallelism(const ServingOptions& options, int cluster_gpus)
   p.ep = options.ep > 0 ? options.ep : p.gpus;
   require_divides(p.gpus, "GPUs per instance", p.ep, "serving.ep");
   p.moe_tp = p.gpus / p.ep;
+  // The GPUs of one attention rank all have its tokens: they send only where a transport is
+  // asked for, each its part of them (SGLang's scattered mode under TP attention).
+  p.dispatches = p.ep > 1 && (p.dp > 1 || options.transport != "auto");
   return p;
 }
 

@@ -17,6 +17,8 @@ struct Parallelism {
   int dp = 1;      // attention ranks
   int ep = 1;      // ranks that share a layer's experts
   int moe_tp = 1;  // GPUs that share one expert's matrices
+  // Tokens are sent to their experts. Else every GPU has all of them, or gathers them.
+  bool dispatches = false;
 
   friend bool operator==(const Parallelism&, const Parallelism&) = default;
 };

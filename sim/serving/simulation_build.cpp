@@ -110,15 +110,13 @@ void Simulation::build_experts(int id) {
   const int slots = mine.slots / parallel.ep;
   routers_.push_back(std::make_unique<Router>(
       deployment_.router, router_shape(model, deployment_.router), deployment_.seed, domains_));
-  // Attention ranks of one GPU group see every token, so there is nothing to dispatch.
-  const bool sends_tokens = parallel.ep > 1 && parallel.dp > 1;
-  networks_.push_back(sends_tokens
+  networks_.push_back(parallel.dispatches
                           ? std::make_unique<MoeNetwork>(deployment_.cluster,
                                                          expert_ranks(parallel, first_gpu(id)),
                                                          model, mine.serving, slots)
                           : nullptr);
-  if (sends_tokens) networks_.back()->share_with(*transfers_);
-  const int nodes = sends_tokens ? networks_.back()->ranks().domains() : 1;
+  if (parallel.dispatches) networks_.back()->share_with(*transfers_);
+  const int nodes = parallel.dispatches ? networks_.back()->ranks().domains() : 1;
   const std::vector<double> speed =
       expert_speeds(deployment_.cluster, expert_ranks(parallel, first_gpu(id)));
   auto moe = std::make_unique<MoeStep>(*routers_.back(), deployment_.placement.dispatch,

@@ -112,8 +112,11 @@ void StepModel::add_moe_layer(const LayerParts& parts, CauseSeconds& time) const
     const Seconds compute = times * (attention_[parts.kind] + parts.collective + parts.shared +
                                      parts.router + parts.moe.slowest);
     const Seconds communication = dispatch + combine;
-    const double exposed =
-        communication > compute ? (communication - compute) / communication : 0.0;
+    // Beside communication, compute has the rest of the multiprocessors.
+    const double held = network_->sm_share(prefill_);
+    const Seconds lost = held * std::min(communication, compute / (1 - held));
+    const Seconds shown = std::max(communication, compute + lost) - compute;
+    const double exposed = communication.value > 0 ? shown / communication : 0.0;
     dispatch *= exposed;
     combine *= exposed;
   }

@@ -6,10 +6,11 @@
 //
 // Overlap: `shared_expert` runs the shared experts beside the dispatch; `two_batch` splits the
 // step in two micro-batches and hides the communication of one behind the compute of the other,
-// so that a layer pair takes max(2 compute, 2 communication) of a half (DeepSeek-V3 report,
-// 2412.19437, section 3.4); `single_batch` sends the step's rows in tiles, dispatch while
-// attention and shared experts go on, combine while the experts do: of n tiles all but one
-// hide, as far as the compute lasts (n = 4, an assumption).
+// so that a layer pair takes max(2 communication, 2 compute + lost) of a half (DeepSeek-V3
+// report, 2412.19437, section 3.4), where communication that holds the share s of a GPU costs
+// compute lost = s min(communication, compute / (1 - s)); `single_batch` sends the step's rows
+// in tiles, dispatch while attention and shared experts go on, combine while the experts do: of
+// n tiles all but one hide, as far as the compute lasts (n = 4, an assumption).
 //
 // Where the network model says when each GPU has its rows, a GPU's experts begin then, and not
 // when the last GPU has its own: dispatch and experts end together at max(finish + experts).

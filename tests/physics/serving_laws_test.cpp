@@ -62,6 +62,26 @@ TEST_CASE("requests and tokens are conserved however long an engine leaves its q
   }
 }
 
+// Looked at every n decode steps, the queue makes a request wait for (n - 1) / 2 of them more
+// on average, and for n - 1 at most; a scheduler with nothing to do looks at once.
+TEST_CASE("a scheduler that looks at its queue every n decode steps lets requests wait") {
+  double before = -1;
+  for (const char* n : {"1", "4", "16", "64"}) {
+    INFO(n << " steps");
+    const std::string interval = std::string("serving.receive_interval=") + n;
+    const auto alone = run_small({"requests=1", interval});
+    CHECK(alone->simulation().recorder().records().front().queue_time().value == 0);
+    for (const char* batching : {"mixed", "prefill_first"}) {
+      const auto walk = run_small({interval, std::string("serving.batching=") + batching});
+      CHECK(walk->simulation().recorder().window_output_tokens() == 200 * 32);
+    }
+    const auto walk = run_small({interval, "serving.batching=prefill_first"});
+    const double mean = mean_queue_time(walk->simulation().recorder());
+    CHECK(mean >= before);
+    before = mean;
+  }
+}
+
 TEST_CASE("a queue with one server and fixed service times follows Pollaczek and Khinchine") {
   // M/D/1: mean wait = rho D / (2 (1 - rho)). One rank that holds one request at a time, and
   // requests of one step each: the step is the service time D.

@@ -115,6 +115,66 @@ TEST_CASE("hiding communication never makes a step longer") {
   CHECK(mean_step("single_batch") < plain);
 }
 
+// With compute W and communication C, and a share s of the GPU held while C lasts:
+//   max(C, W) <= max(C, W + s min(C, W / (1 - s))) <= max(C, W / (1 - s)),
+// never falling in s, and as without any share at s = 0.
+TEST_CASE("multiprocessors that communication holds make two micro-batches slower") {
+  const auto busy = [](const std::string& share) {
+    const auto walk = run_small({"cluster.nodes=2", "model.experts=16", "requests=100",
+                                 "serving.transport=node_dedup", "serving.overlap=two_batch",
+                                 "serving.overlap_sm_share=" + share});
+    const Instance& instance = walk->simulation().instance(0);
+    return instance.busy().value / static_cast<double>(instance.steps());
+  };
+  double before = 0;
+  for (const char* share : {"0", "0.1515", "0.5", "0.9"}) {
+    const double now = busy(share);
+    CHECK(now >= before * (1 - 1e-3));
+    before = now;
+  }
+  CHECK(busy("0.5") > busy("0"));
+}
+
+TEST_CASE("throughput kernels hold 20 of 132 multiprocessors, low latency kernels none") {
+  const auto network = [](const char* transport) {
+    return run_small({"cluster.nodes=2", "model.experts=16", "requests=1",
+                      std::string("serving.transport=") + transport});
+  };
+  const auto dedup = network("node_dedup");
+  const auto low_latency = network("low_latency");
+  for (const bool prefill : {true, false}) {
+    CHECK(dedup->simulation().network(0)->sm_share(prefill) == Approx(20.0 / 132));
+    CHECK(low_latency->simulation().network(0)->sm_share(prefill) == 0);
+  }
+}
+
+// All GPUs of one attention rank have its tokens. Without a transport nothing is sent; with one
+// each sends its part, so that what crosses is tokens x top_k rows, less those that stay.
+TEST_CASE(
+    "the GPUs of one attention rank send its tokens to experts where a transport is set") {
+  const std::vector<std::string> tp{"serving.tp=8", "serving.dp=1", "serving.ep=8",
+                                    "requests=20"};
+  const auto sent = [&](const char* transport) {
+    auto options = tp;
+    options.push_back(std::string("serving.transport=") + transport);
+    const auto walk = run_small(options);
+    double sum = 0;
+    for (const double b : walk->simulation().ledger().totals()) sum += b;
+    const auto& tokens = walk->simulation().moe(0)->totals().rank_tokens;
+    CHECK(std::accumulate(tokens.begin(), tokens.end(), 0.0) ==
+          Approx(20.0 * (256 + 31) * 2 * walk->scenario().model.layers));
+    return std::pair{walk->simulation().network(0) != nullptr, sum};
+  };
+  CHECK_FALSE(sent("auto").first);
+  for (const char* transport : {"pairwise", "node_dedup", "low_latency", "nccl"}) {
+    INFO(transport);
+    const auto [dispatches, bytes] = sent(transport);
+    CHECK(dispatches);
+    CHECK(bytes > 0);
+  }
+  CHECK(sent("pairwise").second <= sent("low_latency").second * (1 + 1e-9));
+}
+
 TEST_CASE(
     "experts that begin when their own rows are there never end later than after a barrier") {
   // The same counts, one step: with finish times a GPU's experts need not wait for the slowest

@@ -80,6 +80,10 @@ const FieldTable& serving_fields() {
             names.insert(names.begin(), "auto");
             return names;
           }),
+          field(MOESIM_KEY(overlap_sm_share),
+                "two_batch: the part of a GPU's multiprocessors that dispatch and combine hold")
+              .range(0, 0.9)
+              .unset("20 of 132 for throughput kernels, none for low_latency"),
           field(MOESIM_KEY(network), "Network model").one_of([] {
             return Names{"auto", "bound", "fluid", "simgrid_links", "simgrid_flows"};
           }),

@@ -19,7 +19,7 @@ import sys
 
 from .order import print_order
 from .points import read_points
-from .replay import Replayer
+from .replay import Replayer, quantile
 
 BARS = (("TPOT median", "tpot", 0.5, 0.10, lambda p: True),
         ("TPOT p90", "tpot", 0.9, 0.35, lambda p: True),
@@ -34,6 +34,8 @@ def arguments():
     parser.add_argument("--part", choices=("training", "held-out", "all"), default="held-out")
     parser.add_argument("--sample", type=int, default=0, help="this many points, by hash")
     parser.add_argument("--waves", type=float, default=10, help="requests / concurrency")
+    parser.add_argument("--requests", type=int, default=0,
+                        help="waves are cut to this many requests, but not below 3")
     parser.add_argument("--max-tokens", type=int, default=0,
                         help="leave out points with longer outputs")
     parser.add_argument("--only", default="", help="part of the configuration's name")
@@ -71,14 +73,6 @@ def value(text):
         except ValueError:
             pass
     return {"true": True, "false": False}.get(text, text)
-
-
-def quantile(values, q):
-    ordered = sorted(values)
-    at = q * (len(ordered) - 1)
-    low = int(at)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (at - low) * (ordered[high] - ordered[low])
 
 
 def bootstrap(groups, q, rounds=400):
@@ -159,7 +153,8 @@ def replayed(replayer, points, jobs):
 def main():
     options = arguments()
     settings = {k: value(v) for k, v in (s.split("=", 1) for s in options.set)}
-    replayer = Replayer(options.program, options.cache, options.waves, settings)
+    replayer = Replayer(options.program, options.cache, options.waves, settings,
+                        options.requests)
     if "ep_vs_tp" in pathlib.Path(options.table).name:
         print_order(options.table, replayer)
         return 0

@@ -1,9 +1,8 @@
 """Which of two layouts is faster? Measured pairs of aws_deepseek_ep_vs_tp_dev.csv, replayed.
 
-DeepSeek-R1 on two nodes of 8 x H200, one engine of 16 GPUs. The file's "DeepEP" rows split the
-tokens of one attention rank of 16 GPUs over its GPUs for the dispatch, which the program does
-not do: in its place stand 16 attention ranks (DP attention) with the low-latency kernels, and the
-line says so. Single runs: measured differences below 5 % (the authors' own spread) are ties.
+DeepSeek-R1 on two nodes of 8 x H200, one engine of 16 GPUs, one attention rank. In the file's
+"DeepEP" rows each GPU sends its part of the tokens to their experts by DeepEP's low-latency
+kernels. Single runs: measured differences below 5 % (the authors' own spread) are ties.
 """
 
 import collections
@@ -16,9 +15,8 @@ TIE = 0.05
 LAYOUTS = {  # moe_backend -> (tp, dp, ep, further [serving] values)
     "pureTP": (16, 1, 1, {}),
     "baseline EP (NCCL)": (16, 1, 16, {}),
-    "DeepEP": (1, 16, 16, {"transport": "low_latency"}),
+    "DeepEP": (16, 1, 16, {"transport": "low_latency"}),
 }
-STAND_IN = "DeepEP"
 
 
 def measured(path):
@@ -43,22 +41,21 @@ def print_order(path, replayer):
         got = {}
         for backend in tpot:
             text = deepseek_scenario(concurrency, *LAYOUTS[backend])
-            result = replayer.kept(text, "h200-sxm/sglang")
+            result = replayer.kept(text, "h200-sxm/sglang", concurrency)
             if "error" in result:
                 print(f"c{concurrency} {backend}: {result['error']}")
                 continue
             got[backend] = result["tpot"]
             print(f"c{concurrency:<4} {backend:20} measured {tpot[backend] * 1e3:6.1f} ms, "
-                  f"predicted {result['tpot'] * 1e3:6.1f} ms"
-                  f"{'  (DP attention in its place)' if backend == STAND_IN else ''}")
+                  f"predicted {result['tpot'] * 1e3:6.1f} ms")
         for a, b in itertools.combinations(got, 2):
             truth, ours = sign(tpot[a], tpot[b]), sign(got[a], got[b])
-            kind = "stand-in" if STAND_IN in (a, b) else "own"
+            kind = "DeepEP" if "DeepEP" in (a, b) else "EP against TP"
             verdict = "tie" if truth == 0 else "right" if truth == ours else "wrong"
             right[kind, verdict] += 1
             print(f"      {a} against {b}: measured {tpot[a] / tpot[b]:.2f}, "
                   f"predicted {got[a] / got[b]:.2f}: {verdict}")
-    for kind, what in (("own", "EP against TP"), ("stand-in", "against DeepEP")):
-        print(f"{what}: {right[kind, 'right']} of "
+    for kind in ("EP against TP", "DeepEP"):
+        print(f"{kind}: {right[kind, 'right']} of "
               f"{right[kind, 'right'] + right[kind, 'wrong']} orders right, "
               f"{right[kind, 'tie']} measured ties")

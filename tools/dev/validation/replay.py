@@ -1,9 +1,11 @@
 """Replays points through the program; results are cached by scenario and program."""
 
+import csv
 import hashlib
 import json
 import os
 import pathlib
+import statistics
 import subprocess
 import tempfile
 
@@ -81,19 +83,50 @@ def deepseek_scenario(concurrency, tp, dp, ep, serving):
         'output_tokens = { distribution = "fixed", mean = 512 }']) + "\n"
 
 
+def quantile(values, q):
+    ordered = sorted(values)
+    at = q * (len(ordered) - 1)
+    low = int(at)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (at - low) * (ordered[high] - ordered[low])
+
+
+def mean_of_waves(rows, column, concurrency):
+    """The mean over ten waves, of a replay of any number from 3 on.
+
+    One wave in ten is the first, which queues behind itself; one is the last, after whose
+    prompts none come: those two count as tenths, whatever part of the replay they are.
+    """
+    values = [float(r[column]) for r in rows]
+    first, between, last = (values[:concurrency], values[concurrency:-concurrency],
+                            values[-concurrency:])
+    if not between:
+        return statistics.fmean(values)
+    return (0.1 * statistics.fmean(first) + 0.8 * statistics.fmean(between)
+            + 0.1 * statistics.fmean(last))
+
+
 class Replayer:
-    def __init__(self, program, cache, waves, settings=None, timeout=300):
+    def __init__(self, program, cache, waves, settings=None, requests=0, timeout=500):
         self.program = program
         self.cache = pathlib.Path(cache)
         self.cache.mkdir(parents=True, exist_ok=True)
         self.waves = waves
+        self.requests = requests
         self.settings = settings or {}
         self.timeout = timeout
         self.build = hashlib.sha256(pathlib.Path(program).read_bytes()).hexdigest()
 
+    def waves_of(self, point):
+        """Fewer where that would be more than `requests`, but 3: one first, one last, and one
+        between."""
+        if not self.requests:
+            return self.waves
+        return min(self.waves, max(3, round(self.requests / point.concurrency)))
+
     def key(self, text, profile):
         root = pathlib.Path(__file__).resolve().parents[3]
-        h = hashlib.sha256((self.build + text).encode())
+        h = hashlib.sha256((self.build + text + "waves").encode())
         for ending in ("toml", "csv"):
             h.update((root / "calibrate/profiles" / f"{profile}.{ending}").read_bytes())
         return h.hexdigest()[:24]
@@ -101,21 +134,21 @@ class Replayer:
     def replay(self, point):
         """{"ttft": s, "tpot": s, "step": s} or {"error": text}."""
         _, profile, _ = SYSTEMS[point.config.system]
-        return self.kept(scenario_of(point, self.waves, self.settings),
-                         f"{profile}/{point.config.engine}")
+        return self.kept(scenario_of(point, self.waves_of(point), self.settings),
+                         f"{profile}/{point.config.engine}", point.concurrency)
 
-    def kept(self, text, profile):
+    def kept(self, text, profile, concurrency):
         """The result of a scenario, from the cache where it has been run before."""
         kept = self.cache / (self.key(text, profile) + ".json")
         if kept.exists():
             return json.loads(kept.read_text())
-        result = self.run(text)
+        result = self.run(text, concurrency)
         part = kept.with_suffix(f".{os.getpid()}.part")
         part.write_text(json.dumps(result))
         part.rename(kept)
         return result
 
-    def run(self, text):
+    def run(self, text, concurrency):
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / "point.toml"
             file.write_text(text)
@@ -125,10 +158,13 @@ class Replayer:
                                       timeout=self.timeout, check=False)
             except subprocess.TimeoutExpired:
                 return {"error": f"over {self.timeout} s"}
-        if done.returncode != 0:
-            lines = [x for x in done.stderr.splitlines() if "error:" in x]
-            return {"error": (lines or ["exit " + str(done.returncode)])[0].strip()}
-        result = json.loads(done.stdout)
-        metrics = result["metrics"]
-        return {"ttft": metrics["ttft"]["mean"], "tpot": metrics["tpot"]["mean"],
-                "step": metrics["step_time"]["mean"]}
+            if done.returncode != 0:
+                lines = [x for x in done.stderr.splitlines() if "error:" in x]
+                return {"error": (lines or ["exit " + str(done.returncode)])[0].strip()}
+            with open(folder + "/out/requests.csv", newline="") as out:
+                rows = [r for r in csv.DictReader(out) if r["state"] == "finished"]
+        return {"ttft": mean_of_waves(rows, "ttft_s", concurrency),
+                "tpot": mean_of_waves(rows, "tpot_s", concurrency),
+                "p99": {k: quantile([float(r[k]) for r in rows], 0.99)
+                        for k in ("ttft_s", "tpot_s")},
+                "step": json.loads(done.stdout)["metrics"]["step_time"]["mean"]}
