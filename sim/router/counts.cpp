@@ -4,76 +4,26 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <vector>
 
 #include "sim/base/errors.hpp"
-#include "sim/router/normal.hpp"
+#include "sim/router/binomials.hpp"
 
 namespace moesim {
 
 namespace {
 
-// Quantiles of the standard normal distribution, so that a draw is a table look-up.
-constexpr int kTable = 4096;
-constexpr std::uint64_t kMask = kTable - 1;
-
-const std::vector<float>& normal_table() {
-  static const std::vector<float> table = [] {
-    std::vector<float> z(kTable);
-    double square = 0;
-    for (std::size_t i = 0; i < kTable; ++i) {
-      z[i] = static_cast<float>(normal_quantile((static_cast<double>(i) + 0.5) / kTable));
-      square += static_cast<double>(z[i]) * z[i] / kTable;
-    }
-    for (float& quantile : z) quantile /= static_cast<float>(std::sqrt(square));
-    return z;
-  }();
-  return table;
-}
-
-// Below this mean a binomial is drawn by inversion, above it by its Cornish-Fisher expansion.
-constexpr float kFewTokens = 3.0F;
-
-// Past this a count with such a mean has a chance below 1e-16.
-constexpr int kMostFew = 31;
-constexpr auto kInverse = [] {
-  std::array<float, kMostFew + 2> inverse{};
-  for (std::size_t i = 1; i < inverse.size(); ++i) inverse[i] = 1.0F / static_cast<float>(i);
-  return inverse;
-}();
 // From this mean on no plausible count is near zero.
 constexpr float kPlenty = 12.0F;
 
-// log(1 - p) to float precision.
-float log_miss(float p) {
-  if (p > 0.1F) return std::log1p(-p);
-  return -p * (1 + p * (1.0F / 2 + p * (1.0F / 3 + p * (1.0F / 4 + p * (1.0F / 5 + p / 6)))));
-}
+// Sums in four lanes, added up in the end: the same on every machine, and no chain of waits.
+class LaneSum {
+ public:
+  void add(std::size_t i, float value) { lane_[i % 4] += value; }
+  [[nodiscard]] float total() const { return (lane_[0] + lane_[1]) + (lane_[2] + lane_[3]); }
 
-// Binomial(n, p) with a small mean, by sequential search from u in [0, 1).
-int few(int n, float p, float u) {
-  const float ratio = p / (1 - p);
-  float f = std::exp(static_cast<float>(n) * log_miss(p));
-  int x = 0;
-  while (u > f && x < n) {
-    u -= f;
-    f *= ratio * static_cast<float>(n - x) * kInverse[x + 1];
-    ++x;
-    if (x == kMostFew) break;
-  }
-  return x;
-}
-
-// Binomial(n, p) from a standard normal quantile z. The skewness term keeps mean and tails
-// right; 1/12 is the variance that rounding to whole tokens adds. `share` of the layer's
-// variance is lost when the residual is spread, so it is put in beforehand.
-int many(int n, float p, float variance_factor, float z) {
-  const float mean = static_cast<float>(n) * p;
-  const float variance = mean * (1 - p) * variance_factor;
-  const float spread = std::sqrt(std::max(variance - 1.0F / 12, 0.0F));
-  const float x = mean + spread * z + (1 - 2 * p) * (z * z - 1) / 6;
-  return std::clamp(static_cast<int>(x + 0.5F), 0, n);
-}
+ private:
+  std::array<float, 4> lane_{};
+};
 
 // Adds `missing` tokens (or takes them away) in proportion to `weight`, by systematic
 // sampling: unbiased for every expert and exact in sum. Returns what did not fit in [0, n].
@@ -125,22 +75,26 @@ void settle(int missing, int tokens, std::span<const float> p, Stream& stream,
 
 // p becomes pi with every rate times exp(jitter z), to second order and with mean 1, at the
 // level that keeps the sum of p.
-void shake(const CountRates& rates, float jitter, const float* normal, Stream& stream,
-           std::span<float> shift, std::span<float> p) {
+void shake(const CountRates& rates, float jitter, Stream& stream, std::span<float> shift,
+           std::span<float> p) {
+  const float* normal = normal_table();
   const std::size_t experts = p.size();
-  float moved = 0;
-  float slopes = 0;
   for (std::size_t e = 0; e < experts; e += 4) {
     std::uint64_t bits = stream.bits();
     for (std::size_t i = e; i < std::min(e + 4, experts); ++i) {
-      const float z = normal[bits & kMask];
+      shift[i] = normal[bits & (kNormals - 1)];
       bits >>= 16;
-      shift[i] = jitter * (z + jitter / 2 * (z * z - 1));
-      moved += rates.slope[i] * shift[i];
-      slopes += rates.slope[i];
     }
   }
-  const float level = slopes > 0 ? moved / slopes : 0;
+  LaneSum moved;
+  LaneSum slopes;
+  for (std::size_t e = 0; e < experts; ++e) {
+    const float z = shift[e];
+    shift[e] = jitter * (z + jitter / 2 * (z * z - 1));
+    moved.add(e, rates.slope[e] * shift[e]);
+    slopes.add(e, rates.slope[e]);
+  }
+  const float level = slopes.total() > 0 ? moved.total() / slopes.total() : 0;
   for (std::size_t e = 0; e < experts; ++e) {
     p[e] = std::clamp(rates.pi[e] + rates.slope[e] * (shift[e] - level), 0.0F, 1.0F);
   }
@@ -157,25 +111,22 @@ void draw_counts(const CountRates& rates, double jitter, int tokens, int top_k, 
   }
   std::span<float> p = scratch.first(experts);
   std::span<float> weight = scratch.subspan(experts, experts);
-  const float* normal = normal_table().data();
   if (jitter > 0) {
-    shake(rates, static_cast<float>(jitter), normal, stream, weight, p);
+    shake(rates, static_cast<float>(jitter), stream, weight, p);
   } else {
     std::copy(rates.pi.begin(), rates.pi.end(), p.begin());
   }
-  float variance = 0;
-  for (std::size_t e = 0; e < experts; ++e) variance += p[e] * (1 - p[e]);
+  LaneSum variance;
+  for (std::size_t e = 0; e < experts; ++e) variance.add(e, p[e] * (1 - p[e]));
+  std::array<std::uint64_t, 64> bits;
   int sum = 0;
-  for (std::size_t e = 0; e < experts; ++e) {
-    const std::uint64_t bits = stream.bits();
-    if (static_cast<float>(tokens) * p[e] < kFewTokens) {
-      counts[e] = few(tokens, p[e], static_cast<float>(bits >> 40) * 0x1p-24F);
-    } else {
-      const float own = p[e] * (1 - p[e]);
-      const float all = std::max(2 * own, variance);
-      counts[e] = many(tokens, p[e], all / (all - own), normal[bits & kMask]);
-    }
-    sum += counts[e];
+  for (std::size_t first = 0; first < experts; first += bits.size()) {
+    const std::size_t some = std::min(bits.size(), experts - first);
+    for (std::size_t i = 0; i < some; ++i) bits[i] = stream.bits();
+    const std::span<int> drawn = counts.subspan(first, some);
+    draw_binomials(tokens, p.subspan(first, some), variance.total(),
+                   std::span(bits).first(some), drawn);
+    for (const int count : drawn) sum += count;
   }
   settle(tokens * top_k - sum, tokens, p, stream, weight, counts);
 }
