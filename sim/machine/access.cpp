@@ -2,183 +2,133 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 // Indices: s source rank, d destination rank, g group (row of shares), n domain, l lane;
-// on a grid rank = n * lanes + l. Sums of what a subset does not get are the whole less the
-// subset, clamped at zero against rounding.
+// on a grid rank = n * lanes + l. What is summed over groups is the usual row times all weights
+// plus what each cell departs from it. Sums of what a subset does not get are the whole less
+// the subset, clamped at zero against rounding.
 
 namespace moesim {
 namespace {
 
 double rest(double whole, double part) { return std::max(0.0, whole - part); }
 
-void put(AccessLoads::Load& load, double bytes, double efficiency) {
-  load.bytes += bytes;
-  load.work += bytes / efficiency;
-}
+std::size_t z(int i) { return static_cast<std::size_t>(i); }
 
 }  // namespace
 
 void AccessSums::weigh(const Traffic& t) {
-  const auto ranks = static_cast<std::size_t>(t.ranks->ranks());
-  const auto lanes = static_cast<std::size_t>(t.ranks->lanes());
-  const auto domains = static_cast<std::size_t>(t.ranks->domains());
-  const std::size_t groups = t.share.size() / ranks;
+  const std::size_t ranks = z(t.ranks->ranks());
+  const std::size_t lanes = z(t.ranks->lanes());
+  const std::size_t groups = t.share->groups();
   weight_.assign(groups, 0.0);
-  row_.assign(groups, 0.0);
-  domain_weight_.assign(domains * groups, 0.0);
   lane_weight_.assign(lanes * groups, 0.0);
-  domain_share_.assign(groups * domains, 0.0);
-  lane_share_.assign(groups * lanes, 0.0);
-  for (std::size_t s = 0; s < ranks; ++s) {
-    const auto g = static_cast<std::size_t>(t.group[s]);
-    weight_[g] += t.weight[s];
-    domain_weight_[g * domains + s / lanes] += t.weight[s];
-    lane_weight_[g * lanes + s % lanes] += t.weight[s];
-  }
-  for (std::size_t g = 0; g < groups; ++g) {
-    const double* share = t.share.data() + g * ranks;
-    for (std::size_t n = 0; n < domains; ++n) {
-      double sum = 0;
-      for (std::size_t l = 0; l < lanes; ++l) {
-        sum += share[n * lanes + l];
-        lane_share_[g * lanes + l] += share[n * lanes + l];
-      }
-      domain_share_[g * domains + n] = sum;
-      row_[g] += sum;
+  lane_all_.assign(lanes, 0.0);
+  all_weight_ = 0;
+  std::size_t s = 0;
+  for (std::size_t n = 0; n < ranks / lanes; ++n) {
+    for (std::size_t l = 0; l < lanes; ++l, ++s) {
+      const std::size_t g = z(t.group[s]);
+      weight_[g] += t.weight[s];
+      lane_weight_[g * lanes + l] += t.weight[s];
+      lane_all_[l] += t.weight[s];
+      all_weight_ += t.weight[s];
     }
   }
-  in_.assign(ranks, 0.0);
-  near_in_.assign(ranks, 0.0);
+  find_homes(t);
+}
+
+void AccessSums::find_homes(const Traffic& t) {
+  const std::size_t ranks = z(t.ranks->ranks());
+  const std::size_t lanes = z(t.ranks->lanes());
+  homes_.clear();
+  home_of_.resize(ranks);
+  for (std::size_t n = 0; n < ranks / lanes; ++n) {
+    const std::size_t first = homes_.size();
+    for (std::size_t s = n * lanes; s < (n + 1) * lanes; ++s) {
+      const std::size_t g = z(t.group[s]);
+      std::size_t home = homes_.size();
+      while (home > first && homes_[home - 1].group != g) --home;
+      if (home == first) {
+        homes_.push_back({g, n, 0});
+        home = homes_.size();
+      }
+      homes_[home - 1].weight += t.weight[s];
+      home_of_[s] = home - 1;
+    }
+  }
+}
+
+void AccessSums::expand_homes(const Traffic& t) {
+  const std::size_t lanes = z(t.ranks->lanes());
+  home_share_.resize(homes_.size() * lanes);
+  for (std::size_t h = 0; h < homes_.size(); ++h) {
+    const std::span<double> share = std::span(home_share_).subspan(h * lanes, lanes);
+    t.share->expand(homes_[h].group, homes_[h].domain * lanes, share);
+    homes_[h].near = std::accumulate(share.begin(), share.end(), 0.0);
+  }
 }
 
 // in_[d]: bytes from everywhere; near_in_[d]: from its own domain, itself included.
 void AccessSums::arrivals(const Traffic& t) {
-  const auto ranks = static_cast<std::size_t>(t.ranks->ranks());
-  const auto lanes = static_cast<std::size_t>(t.ranks->lanes());
-  const auto domains = static_cast<std::size_t>(t.ranks->domains());
-  const std::size_t groups = weight_.size();
-  for (std::size_t g = 0; g < groups; ++g) {
-    const double* share = t.share.data() + g * ranks;
-    for (std::size_t d = 0; d < ranks; ++d) in_[d] += weight_[g] * share[d];
-    for (std::size_t n = 0; n < domains; ++n) {
-      const double w = domain_weight_[g * domains + n];
-      if (w == 0) continue;
-      for (std::size_t d = n * lanes; d < (n + 1) * lanes; ++d) near_in_[d] += w * share[d];
-    }
+  const std::vector<double>& usual = t.share->usual;
+  const std::size_t lanes = z(t.ranks->lanes());
+  in_.resize(usual.size());
+  double sum = 0;
+  for (std::size_t d = 0; d < usual.size(); ++d) {
+    in_[d] = all_weight_ * usual[d];
+    sum += usual[d];
+  }
+  row_.assign(weight_.size(), sum);
+  t.share->each_departure([&](std::size_t g, std::size_t d, double departure) {
+    in_[d] += weight_[g] * departure;
+    row_[g] += departure;
+  });
+  near_in_.assign(usual.size(), 0.0);
+  for (std::size_t h = 0; h < homes_.size(); ++h) {
+    double* near = &near_in_[homes_[h].domain * lanes];
+    const double* share = &home_share_[h * lanes];
+    for (std::size_t l = 0; l < lanes; ++l) near[l] += homes_[h].weight * share[l];
   }
 }
 
 void AccessSums::direct(const Traffic& t) {
-  const auto ranks = static_cast<std::size_t>(t.ranks->ranks());
-  const auto lanes = static_cast<std::size_t>(t.ranks->lanes());
-  const auto domains = static_cast<std::size_t>(t.ranks->domains());
+  const std::size_t ranks = z(t.ranks->ranks());
+  const std::size_t lanes = z(t.ranks->lanes());
+  expand_homes(t);
   arrivals(t);
   AccessLoads::Side& sources = source_side(t);
   AccessLoads::Side& experts = expert_side(t);
   for (std::size_t r = 0; r < ranks; ++r) {
-    const auto g = static_cast<std::size_t>(t.group[r]);
-    const double near = domain_share_[g * domains + r / lanes];
-    const double self = t.share[g * ranks + r];
-    put(sources.local[r], t.weight[r] * rest(near, self), t.local_efficiency);
-    put(experts.local[r], rest(near_in_[r], t.weight[r] * self), t.local_efficiency);
-    put(sources.network[r], t.weight[r] * rest(row_[g], near), t.network_efficiency);
-    put(experts.network[r], rest(in_[r], near_in_[r]), t.network_efficiency);
+    const Home& home = homes_[home_of_[r]];
+    const double own = self(r, lanes);
+    sources.local[r].put(t.weight[r] * rest(home.near, own), local_inverse_);
+    experts.local[r].put(rest(near_in_[r], t.weight[r] * own), local_inverse_);
+    sources.network[r].put(t.weight[r] * rest(row_[home.group], home.near), network_inverse_);
+    experts.network[r].put(rest(in_[r], near_in_[r]), network_inverse_);
   }
-  if (!t.ranks->forwards() || domains == 1) return;
-  leaving_.assign(ranks, {});
+  if (!t.ranks->forwards() || t.ranks->domains() == 1) return;
   t.direction == Direction::forward ? leave(t) : leave_backward(t);
-  for (std::size_t r = 0; r < ranks; ++r) hand_over(t, r, leaving_[r]);
-}
-
-// Data for lane l leaves its domain by the NIC of lane l.
-void AccessSums::leave(const Traffic& t) {
-  const auto ranks = static_cast<std::size_t>(t.ranks->ranks());
-  const auto lanes = static_cast<std::size_t>(t.ranks->lanes());
-  const auto domains = static_cast<std::size_t>(t.ranks->domains());
-  for (std::size_t g = 0; g < weight_.size(); ++g) {
-    const double* share = t.share.data() + g * ranks;
-    const double* lane_share = lane_share_.data() + g * lanes;
-    for (std::size_t n = 0; n < domains; ++n) {
-      const double w = domain_weight_[g * domains + n];
-      if (w == 0) continue;
-      for (std::size_t l = 0; l < lanes; ++l) {
-        leaving_[n * lanes + l].all += w * rest(lane_share[l], share[n * lanes + l]);
-      }
-    }
-  }
-  for (std::size_t r = 0; r < ranks; ++r) {
-    const auto g = static_cast<std::size_t>(t.group[r]);
-    leaving_[r].own =
-        t.weight[r] * rest(lane_share_[g * lanes + r % lanes], t.share[g * ranks + r]);
-  }
-}
-
-// The same where every d sends to every s.
-void AccessSums::leave_backward(const Traffic& t) {
-  const auto ranks = static_cast<std::size_t>(t.ranks->ranks());
-  const auto lanes = static_cast<std::size_t>(t.ranks->lanes());
-  const auto domains = static_cast<std::size_t>(t.ranks->domains());
-  for (std::size_t g = 0; g < weight_.size(); ++g) {
-    const double* share = t.share.data() + g * ranks;
-    const double* lane = lane_weight_.data() + g * lanes;
-    for (std::size_t n = 0; n < domains; ++n) {
-      const double of_domain = domain_share_[g * domains + n];
-      for (std::size_t l = 0; l < lanes; ++l) {
-        leaving_[n * lanes + l].all += lane[l] * of_domain;
-        leaving_[n * lanes + l].own += lane[l] * share[n * lanes + l];
-      }
-    }
-  }
-  for (std::size_t r = 0; r < ranks; ++r) {
-    const auto g = static_cast<std::size_t>(t.group[r]);
-    Leaving& leaving = leaving_[r];
-    leaving.all = rest(leaving.all, t.weight[r] * domain_share_[g * domains + r / lanes]);
-    leaving.own = rest(leaving.own, t.weight[r] * t.share[g * ranks + r]);
-  }
-}
-
-// What leaves by a NIC that is not its sender's crosses the NVSwitch first.
-void AccessSums::hand_over(const Traffic& t, std::size_t r, Leaving leaving) {
-  AccessLoads::Load& nic = loads_.out.network[r];
-  put(loads_.out.local[r], rest(nic.bytes, leaving.own), t.network_efficiency);
-  put(loads_.in.local[r], rest(leaving.all, leaving.own), t.network_efficiency);
-  nic = {leaving.all, leaving.all / t.network_efficiency};
+  for (std::size_t r = 0; r < ranks; ++r) hand_over(r, leaving_[r], own_[r]);
 }
 
 void AccessSums::relayed(const Traffic& t) {
-  const auto ranks = static_cast<std::size_t>(t.ranks->ranks());
-  const auto lanes = static_cast<std::size_t>(t.ranks->lanes());
-  const auto domains = static_cast<std::size_t>(t.ranks->domains());
-  const std::size_t groups = weight_.size();
+  const std::size_t ranks = z(t.ranks->ranks());
   AccessLoads::Side& sources = source_side(t);
   AccessLoads::Side& experts = expert_side(t);
-  for (std::size_t g = 0; g < groups; ++g) {
-    row_[g] = 0;
-    for (std::size_t n = 0; n < domains; ++n) row_[g] += t.share_domain[g * domains + n];
-  }
-  relays_.assign(ranks, {});
-  for (std::size_t g = 0; g < groups; ++g) {
-    const double* share = t.share.data() + g * ranks;
-    const double* lane = lane_weight_.data() + g * lanes;
-    for (std::size_t n = 0; n < domains; ++n) {
-      const double to_domain = t.share_domain[g * domains + n];
-      const double of_domain = domain_share_[g * domains + n];
-      for (std::size_t l = 0; l < lanes; ++l) {
-        Relay& relay = relays_[n * lanes + l];
-        relay.landing += lane[l] * to_domain;
-        relay.handing += lane[l] * rest(of_domain, share[n * lanes + l]);
-        relay.getting += rest(weight_[g], lane[l]) * share[n * lanes + l];
-      }
-    }
-  }
+  expand_homes(t);
+  arrivals(t);
+  landings(t);
+  by_lane(t);
+  for (Home& home : homes_) home.near = t.share_domain->at(home.group, home.domain);
   for (std::size_t r = 0; r < ranks; ++r) {
-    const auto g = static_cast<std::size_t>(t.group[r]);
-    const double own = t.share_domain[g * domains + r / lanes];
-    put(sources.network[r], t.weight[r] * rest(row_[g], own), t.network_efficiency);
-    put(experts.network[r], rest(relays_[r].landing, t.weight[r] * own), t.network_efficiency);
-    put(sources.local[r], relays_[r].handing, t.local_efficiency);
-    put(experts.local[r], relays_[r].getting, t.local_efficiency);
+    const Home& home = homes_[home_of_[r]];
+    const double own = home.near;
+    sources.network[r].put(t.weight[r] * rest(row_[home.group], own), network_inverse_);
+    experts.network[r].put(rest(landing_[r], t.weight[r] * own), network_inverse_);
+    sources.local[r].put(rest(lane_to_domain_[r], lane_to_rank_[r]), local_inverse_);
+    experts.local[r].put(rest(in_[r], lane_to_rank_[r]), local_inverse_);
   }
 }
 
@@ -188,11 +138,11 @@ void AccessSums::padded(const Traffic& t) {
   const double each = t.padded_pair.value;
   const bool forwards = t.ranks->forwards() && domains > 1;
   const double handed = forwards ? (lanes - 1) * (domains - 1) * each : 0;
-  for (std::size_t r = 0; r < static_cast<std::size_t>(t.ranks->ranks()); ++r) {
+  for (std::size_t r = 0; r < z(t.ranks->ranks()); ++r) {
     for (AccessLoads::Side* side : {&loads_.out, &loads_.in}) {
-      put(side->local[r], (lanes - 1) * each, t.local_efficiency);
-      put(side->local[r], handed, t.network_efficiency);
-      put(side->network[r], lanes * (domains - 1) * each, t.network_efficiency);
+      side->local[r].put((lanes - 1) * each, local_inverse_);
+      side->local[r].put(handed, network_inverse_);
+      side->network[r].put(lanes * (domains - 1) * each, network_inverse_);
     }
   }
 }
@@ -218,14 +168,14 @@ void AccessSums::balance() {
   MOESIM_LAW(
       std::abs(network_out - network_in) <= 1e-9 * (local_out + network_out + network_in),
       "bytes sent into the network = bytes received from it");
-  // Rounding residues are not traffic.
-  const double least = 1e-12 * (local_out + network_out);
-  loads_.any_local = local_out > least;
-  loads_.any_network = network_out > least;
+  loads_.least = 1e-12 * (local_out + network_out);
+  loads_.any_local = local_out > loads_.least;
 }
 
 const AccessLoads& AccessSums::sum(const Traffic& traffic) {
-  const auto ranks = static_cast<std::size_t>(traffic.ranks->ranks());
+  const std::size_t ranks = z(traffic.ranks->ranks());
+  local_inverse_ = 1 / traffic.local_efficiency;
+  network_inverse_ = 1 / traffic.network_efficiency;
   for (AccessLoads::Side* side : {&loads_.out, &loads_.in}) {
     side->local.assign(ranks, {});
     side->network.assign(ranks, {});

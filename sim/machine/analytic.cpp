@@ -77,6 +77,20 @@ class AnalyticMachine : public Machine {
     plan();
   }
 
+  void leave(std::span<const double> share) override {
+    MOESIM_LAW(network_ != nullptr, "links need a machine with a cluster");
+    catch_up();
+    network_->leave(share);
+    plan();
+  }
+
+  void each_flow(const VisitFlow& visit) const override {
+    if (network_ == nullptr) return;
+    for (const int flow : network_->active_flows()) {
+      visit(network_->links_of(flow), Bytes{network_->left_after(flow, (now_ - seen_).value)});
+    }
+  }
+
   void run() override {
     stopped_ = false;
     while (!stopped_ && !events_.empty()) {

@@ -15,7 +15,7 @@ void visit_links(const GpuPlace& place, const std::span<const Nic> nics,
                         LinkId cable) {
     AccessLoads::Load local = loads_of.local[r];
     const AccessLoads::Load& network = loads_of.network[r];
-    if (network.bytes > 0) {
+    if (network.bytes > loads.least) {
       visit(cable, network);
       if (to_nic == inside) {  // one PCIe link for both
         local.bytes += network.bytes;
@@ -24,7 +24,7 @@ void visit_links(const GpuPlace& place, const std::span<const Nic> nics,
         visit(to_nic, network);
       }
     }
-    if (local.bytes > 0) visit(inside, local);
+    if (local.bytes > loads.least) visit(inside, local);
   };
   const Nic* nic = place.nic >= 0 ? &nics[static_cast<std::size_t>(place.nic)] : nullptr;
   side(loads.out, place.up, place.nic_up, nic ? nic->up : LinkId{-1});
@@ -49,7 +49,9 @@ Outcome BoundModel::time(const Traffic& traffic, LinkLedger* ledger, Seconds sta
   if (out.makespan.value > 0) out.utilization = busy / out.makespan;
   if (ledger != nullptr) {
     ledger->open(start, start + out.makespan);
-    for (const CollectiveLoads::Load& load : all.loads) ledger->add(load.link, load.bytes);
+    for (const CollectiveLoads::Load& load : all.loads) {
+      ledger->add(load.link, load.bytes, load.work);
+    }
   }
   return out;
 }

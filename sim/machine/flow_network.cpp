@@ -124,6 +124,7 @@ double FlowNetwork::solve() {
     LinkState& link = links_[l];
     if (link.active == 0) continue;
     link.share = cluster_->bandwidth(link.id).value;
+    if (!share_.empty()) link.share *= share_[link.id.index()];
     link.open = link.active;
     heap_.push_back({link.share / link.open, static_cast<int>(l)});
   }

@@ -6,6 +6,7 @@
 // end: until then what an ended flow used stays idle. 0 is exact.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -18,6 +19,9 @@ class FlowNetwork {
  public:
   // `cluster` outlives this object; link scales are read at every solve.
   FlowNetwork(const Cluster& cluster, double window);
+
+  // What others leave of every link's bandwidth, from the next solve on. [links]
+  void leave(std::span<const double> share) { share_.assign(share.begin(), share.end()); }
 
   // A flow of `work` bytes over `links`, active from now on. The result counts up from 0 since
   // the last clear(). A flow over no links ends at once.
@@ -35,6 +39,11 @@ class FlowNetwork {
   [[nodiscard]] int active() const { return static_cast<int>(active_.size()); }
   [[nodiscard]] double left(int flow) const {
     return flows_[static_cast<std::size_t>(flow)].left;
+  }
+  // The same some seconds later, at the solved rates.
+  [[nodiscard]] double left_after(int flow, double seconds) const {
+    const FlowState& state = flows_[static_cast<std::size_t>(flow)];
+    return std::max(0.0, state.left - state.rate * seconds);
   }
   // How long until the flow ends at its present rate.
   [[nodiscard]] double time_left(int flow) const;
@@ -82,6 +91,7 @@ class FlowNetwork {
   std::vector<int> local_of_;  // by LinkId; -1: not used yet
   std::vector<Candidate> heap_;
   std::vector<double> ends_;
+  std::vector<double> share_;  // [links] that others leave; empty: all
 };
 
 template <class Ended>

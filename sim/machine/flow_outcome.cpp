@@ -29,7 +29,8 @@ Outcome FlowOutcome::of(const Traffic& traffic, std::span<const Flow> flows,
         traffic.ranks->pair(rank_of_[flow.src.index()], rank_of_[flow.dst.index()]);
     for (const std::uint32_t l : traffic.ranks->paths().links(pair)) {
       work_[l] += flow.load().value;
-      if (ledger != nullptr) ledger->add(LinkId{static_cast<int>(l)}, flow.bytes.value);
+      if (ledger == nullptr) continue;
+      ledger->add(LinkId{static_cast<int>(l)}, flow.bytes.value, flow.load().value);
     }
   }
   find_busiest(cluster, out);

@@ -8,7 +8,9 @@
 namespace moesim {
 
 LinkLedger::LinkLedger(int links, Seconds bin)
-    : total_(static_cast<std::size_t>(std::max(links, 1)), 0.0), bin_(bin) {}
+    : total_(static_cast<std::size_t>(std::max(links, 1)), 0.0),
+      work_(total_.size(), 0.0),
+      bin_(bin) {}
 
 void LinkLedger::open(Seconds from, Seconds to) {
   MOESIM_LAW(from.value >= 0 && to >= from, "an interval ends after it begins");

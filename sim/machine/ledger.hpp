@@ -1,5 +1,5 @@
 // Bytes that every link carried, whole and per time bin: exact, because they are accounted
-// along paths and never derived from rates.
+// along paths and never derived from rates. And their work, which is what the link felt.
 #pragma once
 
 #include <span>
@@ -19,15 +19,19 @@ class LinkLedger {
   void open(Seconds from, Seconds to);
   // What follows happens `times` over: the micro-batches of a step.
   void repeat(double times) { times_ = times; }
-  void add(LinkId link, double bytes) {
+  void add(LinkId link, double bytes) { add(link, bytes, bytes); }
+  // `work`: bytes over the transport's efficiency.
+  void add(LinkId link, double bytes, double work) {
     bytes *= times_;
     total_[link.index()] += bytes;
+    work_[link.index()] += work * times_;
     for (const Part& part : parts_)
       series_[part.offset + link.index()] += bytes * part.fraction;
   }
 
   [[nodiscard]] Bytes bytes(LinkId link) const { return Bytes{total_[link.index()]}; }
   [[nodiscard]] std::span<const double> totals() const { return total_; }  // [links] bytes
+  [[nodiscard]] std::span<const double> work() const { return work_; }     // [links] bytes
   [[nodiscard]] Seconds bin() const { return bin_; }
   [[nodiscard]] int bins() const { return static_cast<int>(series_.size() / total_.size()); }
   // Bytes per link in one bin.
@@ -39,6 +43,7 @@ class LinkLedger {
     double fraction;
   };
   std::vector<double> total_;
+  std::vector<double> work_;    // [links]
   std::vector<double> series_;  // [bins * links]
   std::vector<Part> parts_;     // where the open interval's bytes go
   Seconds bin_;

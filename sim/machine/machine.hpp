@@ -58,6 +58,14 @@ class Machine {
   // from the point reached along another way, or InputError says what is cut off.
   virtual void set_scale(LinkId link, double scale) = 0;
 
+  // What others leave of every link's bandwidth from now on: flows share that. [links], above
+  // 0; all of it until the first call.
+  virtual void leave(std::span<const double> share) = 0;
+
+  // Calls visit(links, work left) for every flow on its way, in the order in which they began.
+  using VisitFlow = std::function<void(std::span<const LinkId>, Bytes left)>;
+  virtual void each_flow(const VisitFlow& visit) const = 0;
+
   virtual void run() = 0;   // until nothing is left to do, or `stop`
   virtual void stop() = 0;  // returns from `run` after the current callback
 };

@@ -22,7 +22,10 @@ class NodeTraffic {
   }  // [from * nodes + to]
 
  private:
-  void add_pair(const Traffic& traffic, int from, int to, double bytes);
+  void add_pair(Direction direction, std::size_t from, std::size_t to, double bytes);
+  // `node` [ranks]: where each rank is.
+  void add_direct(const Traffic& t, std::span<const std::size_t> node, double times);
+  void add_relayed(const Traffic& t, std::span<const std::size_t> node, double times);
 
   int nodes_;
   std::vector<double> bytes_;

@@ -31,21 +31,20 @@ void each_rank_flow(const Traffic& t, Visit visit) {
     visit(RankFlow{static_cast<int>(from), static_cast<int>(to), bytes, bytes / efficiency});
   };
   if (!t.relayed()) {
-    const double padded = t.padded_pair.value;
+    std::vector<double> bytes(n, t.padded_pair.value);
     for (std::size_t s = 0; s < n; ++s) {
-      const double* share = t.share.data() + static_cast<std::size_t>(t.group[s]) * n;
+      if (t.padded_pair.value <= 0) t.bytes_from(s, bytes);
       for (std::size_t d = 0; d < n; ++d) {
-        flow(s, d, padded > 0 ? padded : t.weight[s] * share[d],
+        flow(s, d, bytes[d],
              domain[s] == domain[d] ? t.local_efficiency : t.network_efficiency);
       }
     }
     return;
   }
-  const auto domains = static_cast<std::size_t>(ranks.domains());
+  std::vector<double> share(static_cast<std::size_t>(ranks.domains()));
   for (std::size_t s = 0; s < n; ++s) {
-    const double* share =
-        t.share_domain.data() + static_cast<std::size_t>(t.group[s]) * domains;
-    for (std::size_t m = 0; m < domains; ++m) {
+    t.share_domain->expand(static_cast<std::size_t>(t.group[s]), 0, share);
+    for (std::size_t m = 0; m < share.size(); ++m) {
       if (static_cast<int>(m) == domain[s]) continue;
       const int relay = ranks.relay(static_cast<int>(m), ranks.lane_of()[s]);
       flow(s, static_cast<std::size_t>(relay), t.weight[s] * share[m], t.network_efficiency);

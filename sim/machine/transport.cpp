@@ -46,75 +46,123 @@ LayerExchange::LayerExchange(const RankGroup& ranks, Pattern pattern, const Tran
 }
 
 const Traffic& LayerExchange::dispatch(const DispatchDemand& demand, Bytes row) {
-  return fill(demand, row, Direction::forward, fit_.dispatch);
+  take(demand);
+  return dispatch(row);
 }
 
 const Traffic& LayerExchange::combine(const DispatchDemand& demand, Bytes row) {
-  return fill(demand, row, Direction::backward, fit_.combine);
+  take(demand);
+  return combine(row);
+}
+
+const Traffic& LayerExchange::dispatch(Bytes row) {
+  return fill(row, Direction::forward, fit_.dispatch);
+}
+
+const Traffic& LayerExchange::combine(Bytes row) {
+  return fill(row, Direction::backward, fit_.combine);
+}
+
+DemandShares LayerExchange::asks() const {
+  if (pattern_ == Pattern::per_expert) return DemandShares::assignments;
+  return pattern_ == Pattern::per_domain ? DemandShares::nodes : DemandShares::ranks;
+}
+
+void LayerExchange::take(const DispatchDemand& demand) {
+  check(demand);
+  check_rows(demand);
+  demand_ = &demand;
 }
 
 void LayerExchange::check(const DispatchDemand& demand) const {
   const auto ranks = static_cast<std::size_t>(demand.ranks);
   const auto groups = static_cast<std::size_t>(demand.groups);
+  const auto nodes = static_cast<std::size_t>(demand.nodes);
   MOESIM_LAW(demand.ranks == ranks_->ranks(), "a demand has the ranks of its group");
   MOESIM_LAW(demand.nodes == ranks_->domains(), "a demand's nodes are its group's domains");
   MOESIM_LAW(demand.tokens.size() == ranks && demand.group_of_rank.size() == ranks,
              "every rank has tokens and a row of shares");
-  MOESIM_LAW(demand.assignments.size() == groups * ranks &&
-                 demand.reach_rank.size() == groups * ranks &&
-                 demand.reach_node.size() == groups * static_cast<std::size_t>(demand.nodes),
+  const auto has = [&](const ShareRows& rows, std::size_t places, DemandShares since) {
+    return (rows.empty() && asks() < since) ||
+           (rows.places() == places && rows.groups() == groups);
+  };
+  MOESIM_LAW(has(demand.assignments, ranks, DemandShares::assignments) &&
+                 has(demand.reach_rank, ranks, DemandShares::ranks) &&
+                 has(demand.reach_node, nodes, DemandShares::nodes),
              "a demand has a share per row and rank or node");
 }
 
+namespace {
+
+// The most by which a chance to be reached is above its assignments, above 1 or below 0, in
+// what groups usually do ...
+double usual_excess(const ShareRows& assignments, const ShareRows& reach) {
+  double excess = 0;
+  for (std::size_t r = 0; r < reach.places(); ++r) {
+    const double p = reach.usual[r];
+    excess = std::max({excess, p - assignments.usual[r], p - 1, -p});
+  }
+  return excess;
+}
+
+// ... and in what one group departs from it.
+double excess_of(const ShareRows& assignments, const ShareRows& reach, std::size_t group) {
+  double excess = 0;
+  auto assigned = assignments.of(group).begin();
+  const auto last = assignments.of(group).end();
+  for (const ShareRows::Cell& cell : reach.of(group)) {
+    while (assigned != last && assigned->place < cell.place) ++assigned;
+    const bool departs = assigned != last && assigned->place == cell.place;
+    const double a =
+        departs ? assigned->value : assignments.usual[static_cast<std::size_t>(cell.place)];
+    excess = std::max({excess, cell.value - a, cell.value - 1, -cell.value});
+  }
+  return excess;
+}
+
+}  // namespace
+
 // Bytes sent are tokens x these shares x row, so the shares are where bytes could get lost.
 void LayerExchange::check_rows(const DispatchDemand& demand) {
-  sums_.resize(static_cast<std::size_t>(demand.groups));
-  const auto ranks = static_cast<std::size_t>(demand.ranks);
-  const auto nodes = static_cast<std::size_t>(demand.nodes);
+  const std::size_t groups = demand.assignments.groups();
+  const bool ranks = !demand.reach_rank.empty();
+  const bool nodes = !demand.reach_node.empty();
+  const double assigned = demand.assignments.usual_sum();
+  const double reached = demand.reach_rank.usual_sum();
+  const double crossed = demand.reach_node.usual_sum();
+  const double excess = ranks ? usual_excess(demand.assignments, demand.reach_rank) : 0;
+  sums_.assign(groups, {});
   double top_k = -1;
-  for (std::size_t g = 0; g < static_cast<std::size_t>(demand.groups); ++g) {
-    const double* assign = &demand.assignments[g * ranks];
-    const double* reach = &demand.reach_rank[g * ranks];
-    double assigned = 0, reached = 0, crossed = 0, excess = 0, most = 0, least = 0;
-#pragma omp simd reduction(+ : assigned, reached) reduction(max : excess, most) \
-    reduction(min : least)
-    for (std::size_t r = 0; r < ranks; ++r) {
-      assigned += assign[r];
-      reached += reach[r];
-      const double over = reach[r] - assign[r];
-      excess = over > excess ? over : excess;
-      most = reach[r] > most ? reach[r] : most;
-      least = reach[r] < least ? reach[r] : least;
-    }
-    excess = std::max({excess, most - 1, -least});
-    for (std::size_t n = g * nodes; n < (g + 1) * nodes; ++n) crossed += demand.reach_node[n];
-    sums_[g] = {assigned, reached, crossed};
-    if (assigned == 0 && reached == 0) continue;  // a group without tokens
-    if (top_k < 0) top_k = assigned;
+  for (std::size_t g = 0; g < groups; ++g) {
+    RowSums& sum = sums_[g];
+    sum.assigned = demand.assignments.sum(g, assigned);
+    if (ranks) sum.reached = demand.reach_rank.sum(g, reached);
+    if (nodes) sum.crossed = demand.reach_node.sum(g, crossed);
+    if (sum.assigned == 0 && sum.reached == 0) continue;  // a group without tokens
+    if (top_k < 0) top_k = sum.assigned;
     const double rounding = 1e-6 * top_k;
-    MOESIM_LAW(std::abs(assigned - top_k) <= rounding,
+    MOESIM_LAW(std::abs(sum.assigned - top_k) <= rounding,
                "every source assigns its tokens to top_k experts");
-    MOESIM_LAW(excess <= rounding, "a rank is reached at most once per token and assignment");
-    MOESIM_LAW(reached <= top_k + rounding && crossed <= reached + rounding && crossed > 0,
+    if (!ranks) continue;
+    const double most = std::max(excess, excess_of(demand.assignments, demand.reach_rank, g));
+    MOESIM_LAW(most <= rounding, "a rank is reached at most once per token and assignment");
+    MOESIM_LAW(sum.reached <= top_k + rounding &&
+                   (!nodes || (sum.crossed <= sum.reached + rounding && sum.crossed > 0)),
                "deduplication removes bytes and never all: nodes <= ranks <= top_k");
   }
 }
 
-const Traffic& LayerExchange::fill(const DispatchDemand& demand, Bytes row, Direction direction,
-                                   const TransportCost& cost) {
-  check(demand);
-  check_rows(demand);
+const Traffic& LayerExchange::fill(Bytes row, Direction direction, const TransportCost& cost) {
+  const DispatchDemand& demand = *demand_;
   weight_.resize(demand.tokens.size());
   for (std::size_t r = 0; r < weight_.size(); ++r) weight_[r] = demand.tokens[r] * row.value;
   traffic_.ranks = ranks_;
   traffic_.direction = direction;
   traffic_.group = demand.group_of_rank;
   traffic_.weight = weight_;
-  traffic_.share = pattern_ == Pattern::per_expert ? demand.assignments : demand.reach_rank;
-  traffic_.share_domain = {};
-  if (pattern_ == Pattern::per_domain && demand.nodes > 1) {
-    traffic_.share_domain = demand.reach_node;
-  }
+  traffic_.share = pattern_ == Pattern::per_expert ? &demand.assignments : &demand.reach_rank;
+  const bool relays = pattern_ == Pattern::per_domain && demand.nodes > 1;
+  traffic_.share_domain = relays ? &demand.reach_node : nullptr;
   traffic_.padded_pair = pattern_ == Pattern::padded ? largest_pair(demand) : Bytes{0};
   const Even seconds = even(demand);
   const Efficiency efficiency =
@@ -176,9 +224,9 @@ Bytes LayerExchange::largest_pair(const DispatchDemand& demand) {
     weight = std::max(weight, weight_[r]);
   }
   double largest = 0;
+  std::vector<double> row(ranks);
   for (std::size_t g = 0; g < group_weight_.size(); ++g) {
-    const std::span<const double> row =
-        std::span<const double>(demand.reach_rank).subspan(g * ranks, ranks);
+    demand.reach_rank.expand(g, 0, row);
     largest = std::max(largest, group_weight_[g] * *std::max_element(row.begin(), row.end()));
   }
   return Bytes{largest};

@@ -39,9 +39,16 @@ class LayerExchange {
   const Traffic& dispatch(const DispatchDemand& demand, Bytes row);
   const Traffic& combine(const DispatchDemand& demand, Bytes row);
 
+  // The same in two steps, so that both all-to-alls look at the demand once: it must live and
+  // stay as it is until the second.
+  void take(const DispatchDemand& demand);
+  const Traffic& dispatch(Bytes row);
+  const Traffic& combine(Bytes row);
+  // What of a demand the transport reads; the rest may be left empty.
+  [[nodiscard]] DemandShares asks() const;
+
  private:
-  const Traffic& fill(const DispatchDemand& demand, Bytes row, Direction direction,
-                      const TransportCost& cost);
+  const Traffic& fill(Bytes row, Direction direction, const TransportCost& cost);
   void check(const DispatchDemand& demand) const;
   // Of one token of a group, over all ranks or nodes.
   struct RowSums {
@@ -65,11 +72,12 @@ class LayerExchange {
   Pattern pattern_;
   TransportFit fit_;
   double experts_per_rank_;
-  BytesPerSecond local_bandwidth_{0};    // of a GPU
-  BytesPerSecond network_bandwidth_{0};  // of a GPU
-  std::vector<double> weight_;           // [ranks]
-  std::vector<double> group_weight_;     // [groups] sum, or largest
-  std::vector<RowSums> sums_;            // [groups]
+  BytesPerSecond local_bandwidth_{0};       // of a GPU
+  BytesPerSecond network_bandwidth_{0};     // of a GPU
+  std::vector<double> weight_;              // [ranks]
+  std::vector<double> group_weight_;        // [groups] sum, or largest
+  std::vector<RowSums> sums_;               // [groups]
+  const DispatchDemand* demand_ = nullptr;  // the one taken
   Traffic traffic_;
 };
 

@@ -35,8 +35,11 @@ void accumulate(const TokenView& sample, const Shares& shares, std::span<double>
                 std::span<double> reach) {
   std::vector<double> miss(reach.size(), 1.0);
   std::vector<int> touched;
+  std::vector<char> goes(shares.size());  // anywhere
+  for (std::size_t e = 0; e < shares.size(); ++e) goes[e] = shares[e].empty() ? 0 : 1;
   for (std::size_t t = 0; t < sample.tokens(); ++t) {
     for (const std::uint16_t e : sample.of(t)) {
+      if (goes[e] == 0) continue;
       for (const Share& share : shares[e]) {
         if (miss[z(share.place)] == 1.0) touched.push_back(share.place);
         miss[z(share.place)] *= 1 - std::min(share.amount, 1.0);
@@ -56,7 +59,7 @@ void accumulate(const TokenView& sample, const Shares& shares, std::span<double>
 
 // The same where the shares differ from token to token; one group.
 void accumulate_tokens(const Placement& p, int layer, const DispatchPolicy& policy,
-                       const TokenView& sample, DispatchDemand& d) {
+                       const TokenView& sample, SampledShares& d) {
   const auto gpus = p.slot_gpus(layer);
   const auto experts = p.slot_experts(layer);
   const double each = 1.0 / static_cast<double>(sample.tokens());
@@ -113,14 +116,20 @@ Reach::Reach(const Placement& placement, DispatchPolicy& policy,
     for (const std::uint16_t e : sample.experts) counts[e] += 1;
     std::vector<double> shares;
     policy.shares(l, counts, shares);
-    sample_layer(l, policy, sample, shares);
-    check(demand_.back());
+    const SampledShares whole = sample_layer(l, policy, sample, shares);
+    check(whole);
+    DispatchDemand& sampled = demand_.back();
+    sampled.assignments = {whole.groups, whole.assignments};
+    sampled.reach_rank = {whole.groups, whole.reach_rank};
+    sampled.reach_node = {whole.groups, whole.reach_node};
+    tables_.emplace_back(whole, shares, placement.slot_experts(l), placement.gpu_slots(l));
   }
 }
 
-void Reach::sample_layer(int layer, const DispatchPolicy& policy, const TokenView& sample,
-                         std::span<const double> shares) {
-  DispatchDemand& d = demand_[at(layer)];
+SampledShares Reach::sample_layer(int layer, const DispatchPolicy& policy,
+                                  const TokenView& sample,
+                                  std::span<const double> shares) const {
+  SampledShares d{policy.groups(), placement_->gpus, placement_->nodes};
   d.assignments.assign(z(d.groups) * z(d.ranks), 0.0);
   d.reach_rank.assign(z(d.groups) * z(d.ranks), 0.0);
   d.reach_node.assign(z(d.groups) * z(d.nodes), 0.0);
@@ -128,16 +137,16 @@ void Reach::sample_layer(int layer, const DispatchPolicy& policy, const TokenVie
     MOESIM_LAW(d.groups == 1, "policies that look at tokens do not look at sources");
     accumulate_tokens(*placement_, layer, policy, sample, d);
   } else {
-    for (int group = 0; group < d.groups; ++group) sample_group(layer, group, sample, shares);
+    for (int group = 0; group < d.groups; ++group) {
+      sample_group(layer, group, sample, shares, d);
+    }
   }
-  tables_.emplace_back(d, shares, placement_->slot_experts(layer),
-                       placement_->gpu_slots(layer));
+  return d;
 }
 
 // A group that treats a place as the first group does has the same chances there.
 void Reach::sample_group(int layer, int group, const TokenView& sample,
-                         std::span<const double> shares) {
-  DispatchDemand& d = demand_[at(layer)];
+                         std::span<const double> shares, SampledShares& d) const {
   const auto gpus = placement_->slot_gpus(layer);
   const auto experts = placement_->slot_experts(layer);
   const auto begin = placement_->gpu_slots(layer);
@@ -177,12 +186,15 @@ void Reach::sample_group(int layer, int group, const TokenView& sample,
   }
 }
 
-void Reach::rescale(int layer, std::span<const double> counts, DispatchDemand& out) const {
+void Reach::rescale(int layer, std::span<const double> counts, DemandShares asked,
+                    DispatchDemand& out) const {
   const DispatchDemand& base = demand_[at(layer)];
   if (out.groups != base.groups || out.ranks != base.ranks || out.nodes != base.nodes) {
-    const auto tokens = std::move(out.tokens);
-    out = base;
-    out.tokens = tokens;
+    out.ranks = base.ranks;
+    out.nodes = base.nodes;
+    out.groups = base.groups;
+    out.node_of_rank = base.node_of_rank;
+    out.group_of_rank = base.group_of_rank;
   }
   const double total = std::accumulate(counts.begin(), counts.end(), 0.0);
   if (total <= 0) {  // no tokens: the shares do not matter, keep lawful ones
@@ -191,13 +203,12 @@ void Reach::rescale(int layer, std::span<const double> counts, DispatchDemand& o
     out.reach_node = base.reach_node;
     return;
   }
-  tables_[at(layer)].fill(counts, top_k_ / total, out);
-  const auto row = std::span(out.assignments).first(z(out.ranks));
-  MOESIM_LAW(std::abs(std::accumulate(row.begin(), row.end(), 0.0) - top_k_) <= 1e-6 * top_k_,
+  tables_[at(layer)].fill(counts, top_k_ / total, asked, out);
+  MOESIM_LAW(std::abs(out.assignments.sum(0) - top_k_) <= 1e-6 * top_k_,
              "tokens routed = tokens x top_k");
 }
 
-void Reach::check(const DispatchDemand& d) const {
+void Reach::check(const SampledShares& d) const {
   const std::size_t ranks = z(d.ranks);
   const std::size_t per_node = ranks / z(d.nodes);
   for (std::size_t group = 0; group < z(d.groups); ++group) {
@@ -216,24 +227,27 @@ void Reach::check(const DispatchDemand& d) const {
   }
 }
 
-double Reach::nodes_per_token(int layer) const {
-  const DispatchDemand& d = demand_[at(layer)];
+namespace {
+
+// Of a token's copies, mean over the sources.
+double per_token(const DispatchDemand& d, const ShareRows& rows) {
+  std::vector<double> row(rows.places());
   double total = 0;
   for (const int group : d.group_of_rank) {
-    const auto row = std::span(d.reach_node).subspan(z(group) * z(d.nodes), z(d.nodes));
+    rows.expand(z(group), 0, row);
     total += std::accumulate(row.begin(), row.end(), 0.0);
   }
   return total / d.ranks;
 }
 
+}  // namespace
+
+double Reach::nodes_per_token(int layer) const {
+  return per_token(demand_[at(layer)], demand_[at(layer)].reach_node);
+}
+
 double Reach::ranks_per_token(int layer) const {
-  const DispatchDemand& d = demand_[at(layer)];
-  double total = 0;
-  for (const int group : d.group_of_rank) {
-    const auto row = std::span(d.reach_rank).subspan(z(group) * z(d.ranks), z(d.ranks));
-    total += std::accumulate(row.begin(), row.end(), 0.0);
-  }
-  return total / d.ranks;
+  return per_token(demand_[at(layer)], demand_[at(layer)].reach_rank);
 }
 
 }  // namespace moesim

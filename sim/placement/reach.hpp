@@ -27,11 +27,12 @@ class Reach {
   // The shares as sampled; `tokens` is left empty.
   [[nodiscard]] const DispatchDemand& sampled(int layer) const { return demand_[at(layer)]; }
 
-  // Fills the shares of `out` for a step in which the experts of the layer took `counts`
-  // [experts] tokens. Assignments are exact for these counts; the probabilities follow the
-  // change x of the assignments to first order, 1 - (1 - p)^x with d/dx at 1, and stay within
-  // [0, min(1, assignments)]. out.tokens is left as it is.
-  void rescale(int layer, std::span<const double> counts, DispatchDemand& out) const;
+  // Fills the shares of `out` that are asked for, and empties the others, for a step in which
+  // the experts of the layer took `counts` [experts] tokens. Assignments are exact for these
+  // counts; the probabilities follow the change x of the assignments to first order, 1 - (1 -
+  // p)^x with d/dx at 1, and stay within [0, min(1, assignments)]. out.tokens is left as it is.
+  void rescale(int layer, std::span<const double> counts, DemandShares asked,
+               DispatchDemand& out) const;
 
   // Mean over tokens and sources of the number of nodes, GPUs a token reaches.
   [[nodiscard]] double nodes_per_token(int layer) const;
@@ -39,11 +40,12 @@ class Reach {
 
  private:
   static std::size_t at(int i) { return static_cast<std::size_t>(i); }
-  void sample_layer(int layer, const DispatchPolicy& policy, const TokenView& sample,
-                    std::span<const double> shares);
+  [[nodiscard]] SampledShares sample_layer(int layer, const DispatchPolicy& policy,
+                                           const TokenView& sample,
+                                           std::span<const double> shares) const;
   void sample_group(int layer, int group, const TokenView& sample,
-                    std::span<const double> shares);
-  void check(const DispatchDemand& demand) const;
+                    std::span<const double> shares, SampledShares& d) const;
+  void check(const SampledShares& d) const;
 
   const Placement* placement_;
   int top_k_;

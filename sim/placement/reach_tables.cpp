@@ -34,109 +34,199 @@ int first_of(const std::vector<char>& flags) {
   return static_cast<int>(std::ranges::find(flags, char{1}) - flags.begin());
 }
 
+// [groups + 1] where each group's cells begin.
+template <class Cell>
+std::vector<std::size_t> firsts(const std::vector<Cell>& cells, int groups) {
+  std::vector<std::size_t> first;
+  for (int g = 0; g <= groups; ++g) {
+    const auto at = std::ranges::lower_bound(cells, g, {}, &Cell::group);
+    first.push_back(static_cast<std::size_t>(at - cells.begin()));
+  }
+  return first;
+}
+
+// Gives `out` the cells of a table, without values.
+template <class Cell>
+void shape(ShareRows& out, std::size_t places, const std::vector<Cell>& cells,
+           const std::vector<std::size_t>& first) {
+  out.usual.resize(places);
+  out.first = first;
+  out.cells.resize(cells.size());
+  for (std::size_t c = 0; c < cells.size(); ++c) {
+    out.cells[c].group = cells[c].group;
+    out.cells[c].place = cells[c].place;
+  }
+}
+
 }  // namespace
+
+double ReachTables::Chance::of_rank(double assignments) const {
+  return std::clamp(at(assignments), 0.0, std::min(assignments, 1.0));
+}
 
 ReachTables::Chance ReachTables::chance(double assignments, double probability) {
   return {assignments > 0 ? 1 / assignments : 0.0, probability, slope_of(probability)};
 }
 
-void ReachTables::add_terms(std::span<const double> shares, std::span<const int> experts) {
+ReachTables::Range ReachTables::add_terms(std::span<const double> shares,
+                                          std::span<const int> experts) {
+  const auto before = static_cast<std::uint32_t>(terms_.size());
   for (std::size_t s = 0; s < shares.size(); ++s) {
     if (shares[s] > 0) terms_.push_back({experts[s], shares[s]});
   }
+  return {before, static_cast<std::uint32_t>(terms_.size())};
 }
 
-ReachTables::ReachTables(const DispatchDemand& d, std::span<const double> shares,
-                         std::span<const int> slot_experts, std::span<const int> gpu_slots) {
+ReachTables::ReachTables(const SampledShares& sampled, std::span<const double> shares,
+                         std::span<const int> slot_experts, std::span<const int> gpu_slots)
+    : per_node_(sampled.ranks / sampled.nodes) {
+  add_ranks(sampled, shares, slot_experts, gpu_slots);
+  add_nodes(sampled, shares, slot_experts.size(), gpu_slots);
+}
+
+void ReachTables::add_ranks(const SampledShares& sampled, std::span<const double> shares,
+                            std::span<const int> slot_experts, std::span<const int> gpu_slots) {
   const std::size_t slots = slot_experts.size();
-  const auto of_rank = [&](int group, int r) {
-    const std::size_t i = z(group) * z(d.ranks) + z(r);
-    return chance(d.assignments[i], d.reach_rank[i]);
-  };
-  for (int r = 0; r < d.ranks; ++r) {
+  for (int r = 0; r < sampled.ranks; ++r) {
     const std::size_t first = z(gpu_slots[z(r)]);
     const std::size_t count = z(gpu_slots[z(r) + 1]) - first;
     const auto usual = usual_groups(shares, slots, first, first + count);
     const auto terms_of = [&](int group) {
-      const std::size_t before = terms_.size();
-      add_terms(shares.subspan(z(group) * slots + first, count), slot_experts.subspan(first));
-      return before;
+      return add_terms(shares.subspan(z(group) * slots + first, count),
+                       slot_experts.subspan(first));
     };
     const int common = first_of(usual);
-    const std::size_t begin = terms_of(common);
-    rank_.push_back({common, of_rank(common, r), begin, terms_.size()});
-    for (int g = 0; g < d.groups; ++g) {
-      if (usual[z(g)]) continue;
-      const std::size_t before = terms_of(g);
-      cells_.push_back({g, r, of_rank(g, r), before, terms_.size()});
+    const std::size_t at = z(common) * z(sampled.ranks) + z(r);
+    usual_terms_.push_back(terms_of(common));
+    usual_chances_.push_back(chance(sampled.assignments[at], sampled.reach_rank[at]));
+    for (int g = 0; g < sampled.groups; ++g) {
+      if (!usual[z(g)]) cells_.push_back({g, r, terms_of(g)});
     }
   }
-  const int per_node = d.ranks / d.nodes;
-  const auto of_node = [&](int group, int n) {
-    const double* row = &d.assignments[z(group) * z(d.ranks) + z(n * per_node)];
-    return chance(std::accumulate(row, row + per_node, 0.0),
-                  d.reach_node[z(group) * z(d.nodes) + z(n)]);
-  };
-  for (int n = 0; n < d.nodes; ++n) {
-    const auto usual = usual_groups(shares, slots, z(gpu_slots[z(n * per_node)]),
-                                    z(gpu_slots[z((n + 1) * per_node)]));
-    const int common = first_of(usual);
-    node_.push_back({common, of_node(common, n)});
-    for (int g = 0; g < d.groups; ++g) {
-      if (!usual[z(g)]) node_cells_.push_back({g, n, of_node(g, n)});
-    }
-  }
-}
-
-double ReachTables::assigned(std::size_t first, std::size_t last,
-                             std::span<const double> counts, double per_token) const {
-  double sum = 0;
-  for (std::size_t t = first; t < last; ++t)
-    sum += counts[z(terms_[t].expert)] * terms_[t].share;
-  return sum * per_token;
-}
-
-void ReachTables::fill_node(int group, int node, const Chance& chance,
-                            DispatchDemand& out) const {
-  const std::size_t per_node = z(out.ranks / out.nodes);
-  const std::size_t row = z(group) * z(out.ranks) + z(node) * per_node;
-  double amount = 0;
-  double most = 0;
-  double any = 0;  // union bound: a node is reached at most as often as its ranks are
-  for (std::size_t i = row; i < row + per_node; ++i) {
-    amount += out.assignments[i];
-    any += out.reach_rank[i];
-    most = std::max(most, out.reach_rank[i]);
-  }
-  out.reach_node[z(group) * z(out.nodes) + z(node)] =
-      std::clamp(chance.at(amount), most, std::max(most, std::min({amount, any, 1.0})));
-}
-
-void ReachTables::fill(std::span<const double> counts, double per_token,
-                       DispatchDemand& out) const {
-  const std::size_t ranks = rank_.size();
-  const std::size_t nodes = node_.size();
-  const auto put = [&](std::size_t i, double amount, const Chance& chance) {
-    out.assignments[i] = amount;
-    out.reach_rank[i] = std::clamp(chance.at(amount), 0.0, std::min(amount, 1.0));
-  };
-  for (std::size_t r = 0; r < ranks; ++r) {
-    put(r, assigned(rank_[r].first, rank_[r].last, counts, per_token), rank_[r].chance);
-  }
-  for (std::size_t g = 1; g < z(out.groups); ++g) {
-    std::copy_n(out.assignments.begin(), ranks, &out.assignments[g * ranks]);
-    std::copy_n(out.reach_rank.begin(), ranks, &out.reach_rank[g * ranks]);
-  }
+  std::ranges::stable_sort(cells_, {}, &Cell::group);
   for (const Cell& cell : cells_) {
-    put(z(cell.group) * ranks + z(cell.place),
-        assigned(cell.first, cell.last, counts, per_token), cell.chance);
+    const std::size_t at = z(cell.group) * z(sampled.ranks) + z(cell.place);
+    chances_.push_back(chance(sampled.assignments[at], sampled.reach_rank[at]));
   }
-  for (std::size_t n = 0; n < nodes; ++n) {
-    fill_node(node_[n].group, static_cast<int>(n), node_[n].chance, out);
-    const double usual = out.reach_node[z(node_[n].group) * nodes + n];
-    for (std::size_t g = 0; g < z(out.groups); ++g) out.reach_node[g * nodes + n] = usual;
+  first_ = firsts(cells_, sampled.groups);
+}
+
+void ReachTables::add_nodes(const SampledShares& sampled, std::span<const double> shares,
+                            std::size_t slots, std::span<const int> gpu_slots) {
+  const auto of_node = [&](const Cell& cell) {
+    const double* row =
+        &sampled.assignments[z(cell.group) * z(sampled.ranks) + z(cell.place * per_node_)];
+    return chance(std::accumulate(row, row + per_node_, 0.0),
+                  sampled.reach_node[z(cell.group) * z(sampled.nodes) + z(cell.place)]);
+  };
+  const auto cell_of = [&](int group, int node) {
+    return Cell{group, node, cells_in(group, node * per_node_, (node + 1) * per_node_)};
+  };
+  for (int n = 0; n < sampled.nodes; ++n) {
+    const auto usual = usual_groups(shares, slots, z(gpu_slots[z(n * per_node_)]),
+                                    z(gpu_slots[z((n + 1) * per_node_)]));
+    usual_nodes_.push_back(cell_of(first_of(usual), n));
+    usual_node_chances_.push_back(of_node(usual_nodes_.back()));
+    for (int g = 0; g < sampled.groups; ++g) {
+      if (!usual[z(g)]) node_cells_.push_back(cell_of(g, n));
+    }
   }
-  for (const NodeCell& cell : node_cells_) fill_node(cell.group, cell.node, cell.chance, out);
+  std::ranges::stable_sort(node_cells_, {}, &Cell::group);
+  for (const Cell& cell : node_cells_) node_chances_.push_back(of_node(cell));
+  node_first_ = firsts(node_cells_, sampled.groups);
+}
+
+ReachTables::Range ReachTables::cells_in(int group, int from, int to) const {
+  const auto cells =
+      std::span(cells_).subspan(first_[z(group)], first_[z(group) + 1] - first_[z(group)]);
+  const auto at = [&](int place) {
+    const auto found = std::ranges::lower_bound(cells, place, {}, &Cell::place);
+    return static_cast<std::uint32_t>(first_[z(group)]) +
+           static_cast<std::uint32_t>(found - cells.begin());
+  };
+  return {at(from), at(to)};
+}
+
+double ReachTables::assigned(Range range, std::span<const double> counts) const {
+  double sum = 0;
+  for (std::size_t t = range.first; t < range.second; ++t) {
+    sum += counts[z(terms_[t].expert)] * terms_[t].share;
+  }
+  return sum;
+}
+
+void ReachTables::fill(std::span<const double> counts, double per_token, DemandShares asked,
+                       DispatchDemand& out) const {
+  shape(out.assignments, usual_terms_.size(), cells_, first_);
+  for (std::size_t r = 0; r < usual_terms_.size(); ++r) {
+    out.assignments.usual[r] = per_token * assigned(usual_terms_[r], counts);
+  }
+  for (std::size_t c = 0; c < cells_.size(); ++c) {
+    out.assignments.cells[c].value = per_token * assigned(cells_[c].range, counts);
+  }
+  out.reach_rank.usual.clear();
+  out.reach_node.usual.clear();
+  if (asked >= DemandShares::ranks) fill_ranks(out);
+  if (asked >= DemandShares::nodes) fill_nodes(out);
+}
+
+void ReachTables::fill_ranks(DispatchDemand& out) const {
+  shape(out.reach_rank, usual_terms_.size(), cells_, first_);
+  for (std::size_t r = 0; r < usual_terms_.size(); ++r) {
+    out.reach_rank.usual[r] = usual_chances_[r].of_rank(out.assignments.usual[r]);
+  }
+  for (std::size_t c = 0; c < cells_.size(); ++c) {
+    out.reach_rank.cells[c].value = chances_[c].of_rank(out.assignments.cells[c].value);
+  }
+}
+
+double ReachTables::node_chance(const DispatchDemand& out, const UsualNode& usual,
+                                const Cell& cell, const Chance& chance) const {
+  UsualNode node = usual;
+  bool lost_most = false;  // the rank that is usually reached most departs
+  double most = 0;
+  for (std::size_t c = cell.range.first; c < cell.range.second; ++c) {
+    const std::size_t rank = z(cells_[c].place);
+    const double reach = out.reach_rank.usual[rank];
+    node.amount += out.assignments.cells[c].value - out.assignments.usual[rank];
+    node.any += out.reach_rank.cells[c].value - reach;
+    lost_most = lost_most || reach == usual.most;
+    most = std::max(most, out.reach_rank.cells[c].value);
+  }
+  if (lost_most) {
+    std::size_t c = cell.range.first;
+    const int first = cell.place * per_node_;
+    for (int r = first; r < first + per_node_; ++r) {
+      const bool departs = c < cell.range.second && cells_[c].place == r;
+      if (departs)
+        ++c;
+      else
+        most = std::max(most, out.reach_rank.usual[z(r)]);
+    }
+  } else {
+    most = std::max(most, usual.most);
+  }
+  return std::clamp(chance.at(node.amount), most,
+                    std::max(most, std::min({node.amount, node.any, 1.0})));
+}
+
+void ReachTables::fill_nodes(DispatchDemand& out) const {
+  shape(out.reach_node, usual_nodes_.size(), node_cells_, node_first_);
+  std::vector<UsualNode> usual(usual_nodes_.size());
+  for (std::size_t n = 0; n < usual.size(); ++n) {
+    for (std::size_t r = n * z(per_node_); r < (n + 1) * z(per_node_); ++r) {
+      usual[n].amount += out.assignments.usual[r];
+      usual[n].any += out.reach_rank.usual[r];
+      usual[n].most = std::max(usual[n].most, out.reach_rank.usual[r]);
+    }
+    out.reach_node.usual[n] =
+        node_chance(out, usual[n], usual_nodes_[n], usual_node_chances_[n]);
+  }
+  for (std::size_t c = 0; c < node_cells_.size(); ++c) {
+    const Cell& cell = node_cells_[c];
+    out.reach_node.cells[c].value =
+        node_chance(out, usual[z(cell.place)], cell, node_chances_[c]);
+  }
 }
 
 }  // namespace moesim

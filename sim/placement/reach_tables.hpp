@@ -11,17 +11,27 @@
 
 namespace moesim {
 
+// A layer's shares in the token sample, whole.
+struct SampledShares {
+  int groups = 0;
+  int ranks = 0;
+  int nodes = 0;
+  std::vector<double> assignments{};  // [groups * ranks]
+  std::vector<double> reach_rank{};   // [groups * ranks]
+  std::vector<double> reach_node{};   // [groups * nodes]
+};
+
 class ReachTables {
  public:
-  // `sampled`: the layer's assignments and chances in the token sample. `shares` [groups *
-  // slots]: of an expert's tokens from a group, the part that goes to each slot. `slot_experts`
-  // [slots], `gpu_slots` [ranks + 1]: the first slot of each GPU.
-  ReachTables(const DispatchDemand& sampled, std::span<const double> shares,
+  // `shares` [groups * slots]: of an expert's tokens from a group, the part that goes to each
+  // slot. `slot_experts` [slots], `gpu_slots` [ranks + 1]: the first slot of each GPU.
+  ReachTables(const SampledShares& sampled, std::span<const double> shares,
               std::span<const int> slot_experts, std::span<const int> gpu_slots);
 
-  // Fills the shares of `out`, of the size of the sample's, for the tokens per expert `counts`;
-  // per_token = top_k / sum of counts. Errors: what Reach::rescale states.
-  void fill(std::span<const double> counts, double per_token, DispatchDemand& out) const;
+  // Fills what is asked of `out`'s shares, and empties the rest, for the tokens per expert
+  // `counts`; per_token = top_k / sum of counts. Errors: what Reach::rescale states.
+  void fill(std::span<const double> counts, double per_token, DemandShares asked,
+            DispatchDemand& out) const;
 
  private:
   // A chance p follows the change x of its assignments from the sample: 1 - (1 - p)^x to first
@@ -33,39 +43,51 @@ class ReachTables {
     [[nodiscard]] double at(double assignments) const {
       return at_sample + (assignments * inverse - 1) * slope;
     }
+    // Of a rank: at most once per assignment and token.
+    [[nodiscard]] double of_rank(double assignments) const;
   };
   struct Term {
     int expert;
     double share;
   };
+  using Range = std::pair<std::uint32_t, std::uint32_t>;  // [first, second)
   struct Cell {
     int group;
-    int place;  // rank
-    Chance chance;
-    std::size_t first, last;  // of terms_
+    int place;
+    Range range;  // of a rank: terms_; of a node: the group's cells_ there
   };
-  struct NodeCell {
-    int group;
-    int node;
-    Chance chance;
-  };
-  struct Usual {
-    int group;  // one that does the usual
-    Chance chance;
-    std::size_t first = 0, last = 0;  // of terms_
+  // A node as its ranks are usually reached.
+  struct UsualNode {
+    double amount = 0;
+    double any = 0;  // union bound: a node is reached at most as often as its ranks are
+    double most = 0;
   };
 
   static Chance chance(double assignments, double probability);
-  [[nodiscard]] double assigned(std::size_t first, std::size_t last,
-                                std::span<const double> counts, double per_token) const;
-  void add_terms(std::span<const double> shares, std::span<const int> experts);
-  void fill_node(int group, int node, const Chance& chance, DispatchDemand& out) const;
+  void add_ranks(const SampledShares& sampled, std::span<const double> shares,
+                 std::span<const int> slot_experts, std::span<const int> gpu_slots);
+  void add_nodes(const SampledShares& sampled, std::span<const double> shares,
+                 std::size_t slots, std::span<const int> gpu_slots);
+  [[nodiscard]] Range cells_in(int group, int from, int to) const;
+  [[nodiscard]] Range add_terms(std::span<const double> shares, std::span<const int> experts);
+  [[nodiscard]] double assigned(Range range, std::span<const double> counts) const;
+  void fill_ranks(DispatchDemand& out) const;
+  void fill_nodes(DispatchDemand& out) const;
+  [[nodiscard]] double node_chance(const DispatchDemand& out, const UsualNode& usual,
+                                   const Cell& cell, const Chance& chance) const;
 
+  int per_node_ = 1;  // ranks
   std::vector<Term> terms_;
-  std::vector<Usual> rank_;  // [ranks]
-  std::vector<Cell> cells_;
-  std::vector<Usual> node_;  // [nodes]
-  std::vector<NodeCell> node_cells_;
+  std::vector<Range> usual_terms_;          // [ranks]
+  std::vector<Chance> usual_chances_;       // [ranks]
+  std::vector<Cell> cells_;                 // by group, then rank
+  std::vector<Chance> chances_;             // [cells]
+  std::vector<std::size_t> first_;          // [groups + 1] of cells_
+  std::vector<Cell> usual_nodes_;           // [nodes] of a group that does the usual
+  std::vector<Chance> usual_node_chances_;  // [nodes]
+  std::vector<Cell> node_cells_;            // by group, then node
+  std::vector<Chance> node_chances_;        // [node cells]
+  std::vector<std::size_t> node_first_;     // [groups + 1] of node_cells_
 };
 
 }  // namespace moesim

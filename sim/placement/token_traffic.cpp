@@ -11,13 +11,17 @@ TokenTraffic of_source(const DispatchDemand& d, int source) {
   const std::size_t group = z(d.group_of_rank[z(source)]);
   const int home = d.node_of_rank[z(source)];
   const int per_node = d.ranks / d.nodes;
+  std::vector<double> row(z(d.nodes));
+  d.reach_node.expand(group, 0, row);
   for (int n = 0; n < d.nodes; ++n) {
-    const double reach = d.reach_node[group * z(d.nodes) + z(n)];
+    const double reach = row[z(n)];
     out.nodes += reach;
     if (n != home) out.remote_nodes += reach;
   }
+  row.resize(z(d.ranks));
+  d.reach_rank.expand(group, 0, row);
   for (int r = 0; r < d.ranks; ++r) {
-    const double reach = d.reach_rank[group * z(d.ranks) + z(r)];
+    const double reach = row[z(r)];
     out.gpus += reach;
     if (r == source) continue;
     if (d.node_of_rank[z(r)] == home) {

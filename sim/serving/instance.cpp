@@ -7,12 +7,13 @@
 
 namespace moesim {
 
-Instance::Instance(int id, Machine& machine, Recorder& recorder, Blame& blame,
-                   LinkLedger& ledger, std::unique_ptr<StepModel> model,
+Instance::Instance(int id, Machine& machine, Transfers& transfers, Recorder& recorder,
+                   Blame& blame, LinkLedger& ledger, std::unique_ptr<StepModel> model,
                    std::vector<AttentionRank> ranks, const ServingOptions& options,
                    std::uint64_t seed, InstanceHooks hooks)
     : id_(id),
       machine_(machine),
+      transfers_(transfers),
       recorder_(recorder),
       blame_(blame),
       ledger_(ledger),
@@ -134,6 +135,7 @@ void Instance::halt() {
   halted_ = true;
   stepping_ = false;
   ++halts_;
+  transfers_.idle(id_);
 }
 
 void Instance::resume(Cause why) {
@@ -199,6 +201,7 @@ void Instance::start_step() {
   hooks_.admitted(begin);
   if (planned_tokens() == 0) {
     stepping_ = false;
+    transfers_.idle(id_);
     return;
   }
   std::ranges::fill(share_, 0.0);
@@ -206,8 +209,10 @@ void Instance::start_step() {
     for (std::size_t k = 0; k < share_.size(); ++k) share_[k] += rank.batch().domain_tokens[k];
     swapped_tokens_ += rank.batch().swapped_tokens;
   }
+  transfers_.open_step();
   const StepReport report = model_->evaluate(ranks_, share_, ledger_, begin);
   decoded_ = !report.prefill;
+  transfers_.close_step(id_, report.total());
   machine_.after(report.total(), [this, begin, report, halts = halts_] {
     if (halts == halts_) end_step(begin, report);
   });

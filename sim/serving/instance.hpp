@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sim/machine/machine.hpp"
+#include "sim/machine/transfers.hpp"
 #include "sim/metrics/blame.hpp"
 #include "sim/metrics/recorder.hpp"
 #include "sim/serving/attention_rank.hpp"
@@ -31,9 +32,10 @@ struct InstanceHooks {
 class Instance {
  public:
   // References outlive this.
-  Instance(int id, Machine& machine, Recorder& recorder, Blame& blame, LinkLedger& ledger,
-           std::unique_ptr<StepModel> model, std::vector<AttentionRank> ranks,
-           const ServingOptions& options, std::uint64_t seed, InstanceHooks hooks);
+  Instance(int id, Machine& machine, Transfers& transfers, Recorder& recorder, Blame& blame,
+           LinkLedger& ledger, std::unique_ptr<StepModel> model,
+           std::vector<AttentionRank> ranks, const ServingOptions& options, std::uint64_t seed,
+           InstanceHooks hooks);
 
   enum class Verdict { accepted, shed, never_fits };
   Verdict submit(const Request& request, int domain);
@@ -104,6 +106,7 @@ class Instance {
 
   int id_;
   Machine& machine_;
+  Transfers& transfers_;
   Recorder& recorder_;
   Blame& blame_;
   LinkLedger& ledger_;

@@ -56,18 +56,21 @@ ExchangeTime MoeNetwork::exchange(const DispatchDemand& demand, bool prefill,
                                   LinkLedger& ledger, Seconds start, double times) {
   LayerExchange& exchange = prefill ? prefill_ : decode_;
   const std::int64_t step = calls_ / layers_;
+  if (shared_ && calls_ % layers_ == 0) shared_->begin_step(start);
   const bool sampled = calls_++ % layers_ == step % layers_;
   const auto run = [&](const Traffic& traffic, Seconds begin) {
     if (sampled) node_traffic_.add(traffic, times * layers_);
-    return model_->time(traffic, &ledger, begin);
+    return shared_ ? shared_->time(*model_, traffic, ledger, begin, times)
+                   : model_->time(traffic, &ledger, begin);
   };
   ExchangeTime time;
-  const Outcome out = run(exchange.dispatch(demand, dispatch_row_), start);
+  exchange.take(demand);
+  const Outcome out = run(exchange.dispatch(dispatch_row_), start);
   time.dispatch = out.makespan;
   time.busiest = out.busiest;
   finish_.assign(out.finish.begin(), out.finish.end());
   time.finish = finish_;
-  time.combine = run(exchange.combine(demand, combine_row_), start + time.dispatch).makespan;
+  time.combine = run(exchange.combine(combine_row_), start + time.dispatch).makespan;
   return time;
 }
 

@@ -10,6 +10,7 @@
 #include "sim/machine/collective.hpp"
 #include "sim/machine/ledger.hpp"
 #include "sim/machine/node_traffic.hpp"
+#include "sim/machine/shared_collectives.hpp"
 #include "sim/machine/transport.hpp"
 #include "sim/model/shape.hpp"
 #include "sim/serving/options.hpp"
@@ -32,6 +33,9 @@ class MoeNetwork {
   MoeNetwork(const Cluster& cluster, std::vector<GpuId> gpus, const ModelShape& model,
              const ServingOptions& options, int slots_per_rank);
 
+  // From now on collectives leave links to what else crosses them. `transfers` outlives this.
+  void share_with(Transfers& transfers) { shared_.emplace(transfers); }
+
   [[nodiscard]] const RankGroup& ranks() const { return ranks_; }
   // Bytes of one token on the wire, scales included.
   [[nodiscard]] Bytes dispatch_row() const { return dispatch_row_; }
@@ -40,6 +44,10 @@ class MoeNetwork {
   [[nodiscard]] const TransportFit& prefill_fit() const { return prefill_fit_; }
   [[nodiscard]] const TransportFit& decode_fit() const { return decode_fit_; }
 
+  // What an exchange reads of its demand.
+  [[nodiscard]] DemandShares asks(bool prefill) const {
+    return (prefill ? prefill_ : decode_).asks();
+  }
   // The part of a GPU's multiprocessors that the transport's kernels hold while they run.
   [[nodiscard]] double sm_share(bool prefill) const {
     return prefill ? prefill_share_ : decode_share_;
@@ -58,6 +66,7 @@ class MoeNetwork {
  private:
   RankGroup ranks_;
   std::unique_ptr<CollectiveModel> model_;
+  std::optional<SharedCollectives> shared_;
   TransportFit prefill_fit_;
   TransportFit decode_fit_;
   LayerExchange prefill_;

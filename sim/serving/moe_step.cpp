@@ -108,9 +108,9 @@ void MoeStep::refresh_reach() {
   reach_epoch_ = router_.epoch();
 }
 
-DispatchDemand& MoeStep::demand(int layer) {
+DispatchDemand& MoeStep::demand(int layer, DemandShares asked) {
   refresh_reach();
-  reach_->rescale(layer, layer_counts_, demand_);
+  reach_->rescale(layer, layer_counts_, asked, demand_);
   return demand_;
 }
 

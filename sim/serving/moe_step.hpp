@@ -66,9 +66,9 @@ class MoeStep {
   MoeLayerTime layer(int layer, double part, std::span<const double> slowdown);
   // [ranks] expert times of the last layer().
   [[nodiscard]] std::span<const Seconds> rank_times() const { return rank_times_; }
-  // What the layer asks of the network, after layer(): shares for the same counts. `tokens` is
-  // the caller's to fill. Not for placements on a single rank.
-  DispatchDemand& demand(int layer);
+  // What the layer asks of the network, after layer(): shares for the same counts, as many as
+  // are asked for. `tokens` is the caller's to fill. Not for placements on a single rank.
+  DispatchDemand& demand(int layer, DemandShares asked = DemandShares::nodes);
 
   // `part` as in layer(): the step takes 1 / part times as long.
   void account(int layer, const MoeLayerTime& time, double part);

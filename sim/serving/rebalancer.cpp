@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "sim/base/errors.hpp"
@@ -20,7 +21,7 @@ constexpr int kShortestWindow = 100;
 
 Rebalancer::Rebalancer(const PlacementOptions& options, const ModelShape& model,
                        const Parallelism& parallel, GpuId first, int nodes,
-                       const Cluster& cluster, Machine& machine, LinkLedger& ledger,
+                       const Cluster& cluster, Machine& machine, Transfers& transfers,
                        Router& router, MoeStep& moe, RebalanceHooks hooks)
     : options_(options),
       model_(model),
@@ -29,7 +30,7 @@ Rebalancer::Rebalancer(const PlacementOptions& options, const ModelShape& model,
       nodes_(nodes),
       cluster_(cluster),
       machine_(machine),
-      ledger_(ledger),
+      transfers_(transfers),
       router_(router),
       moe_(moe),
       hooks_(std::move(hooks)) {
@@ -119,14 +120,16 @@ void Rebalancer::begin_stage() {
 }
 
 std::vector<Flow> Rebalancer::flows_of(const MigrationStage& stage) const {
-  std::vector<Flow> flows;
+  std::map<std::pair<int, int>, int> copies;  // between two expert ranks
+  for (const MigrationCopy& c : stage.copies) ++copies[{c.from, c.to}];
   const int shards = parallel_.moe_tp;
   const Bytes each = expert_bytes(model_) / static_cast<double>(shards);
-  for (const MigrationCopy& c : stage.copies) {
+  std::vector<Flow> flows;
+  for (const auto& [ranks, count] : copies) {
     for (int s = 0; s < shards; ++s) {
-      flows.push_back({.src = GpuId{first_.value + c.from * shards + s},
-                       .dst = GpuId{first_.value + c.to * shards + s},
-                       .bytes = each});
+      flows.push_back({.src = GpuId{first_.value + ranks.first * shards + s},
+                       .dst = GpuId{first_.value + ranks.second * shards + s},
+                       .bytes = each * static_cast<double>(count)});
     }
   }
   return flows;
@@ -149,17 +152,7 @@ void Rebalancer::copy(const MigrationStage& stage) {
     try_finish_stage();
   };
   if (options_.rebalance.source == "host") return machine_.after(host_time(stage), done);
-  const std::vector<Flow> flows = flows_of(stage);
-  machine_.start(flows,
-                 [this, done, flows, start = machine_.now()](std::span<const Seconds> finish) {
-                   for (std::size_t i = 0; i < flows.size(); ++i) {
-                     ledger_.open(start, finish[i]);
-                     const Path path = cluster_.path(flows[i].src, flows[i].dst);
-                     for (const LinkId link : path.links())
-                       ledger_.add(link, flows[i].bytes.value);
-                   }
-                   done();
-                 });
+  transfers_.start(flows_of(stage), [done](std::span<const Seconds>) { done(); });
 }
 
 void Rebalancer::try_finish_stage() {

@@ -3,15 +3,15 @@
 // The window is the steps since the last rebalance; its counts are the weights of the new
 // placement. Weights travel as flows over the cluster's links, or from each GPU's host memory;
 // a layer keeps its old placement until all its copies are there. Migration shares links with
-// KV transfers; dispatch and combine do not feel it.
+// KV transfers, dispatch and combine; all that one GPU copies to another is one flow.
 #pragma once
 
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "sim/machine/ledger.hpp"
 #include "sim/machine/machine.hpp"
+#include "sim/machine/transfers.hpp"
 #include "sim/model/shape.hpp"
 #include "sim/placement/rebalance.hpp"
 #include "sim/serving/gpu_health.hpp"
@@ -38,7 +38,7 @@ class Rebalancer {
   // `first` is the instance's first GPU, `nodes` its domains. References outlive this.
   Rebalancer(const PlacementOptions& options, const ModelShape& model,
              const Parallelism& parallel, GpuId first, int nodes, const Cluster& cluster,
-             Machine& machine, LinkLedger& ledger, Router& router, MoeStep& moe,
+             Machine& machine, Transfers& transfers, Router& router, MoeStep& moe,
              RebalanceHooks hooks);
 
   void step_ended(const StepReport& report);
@@ -62,7 +62,7 @@ class Rebalancer {
   int nodes_;
   const Cluster& cluster_;
   Machine& machine_;
-  LinkLedger& ledger_;
+  Transfers& transfers_;
   Router& router_;
   MoeStep& moe_;
   RebalanceHooks hooks_;

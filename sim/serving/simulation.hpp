@@ -193,10 +193,9 @@ class Simulation {
   void switch_off(int id, Seconds now);  // when it is idle
 
   // simulation_transfer.cpp
-  double left_to_send(const std::vector<Flow>& flows, Seconds computing) const;
+  double left_to_send(const std::vector<Flow>& flows, Seconds computing);
   void hand_over(int from, const RankRequest& request, int rank, Seconds now);
   std::vector<Flow> kv_flows(int from, int from_rank, int to, int to_rank, int tokens) const;
-  void account(const std::vector<Flow>& flows, std::span<const Seconds> finish, Seconds start);
 
   Deployment deployment_;
   Machine& machine_;
@@ -212,6 +211,7 @@ class Simulation {
   std::unique_ptr<Blame> blame_;
   std::unique_ptr<Timeline> timeline_;
   std::unique_ptr<LinkLedger> ledger_;
+  std::unique_ptr<Transfers> transfers_;
   std::unique_ptr<UsageHistory> usage_;
   std::vector<std::unique_ptr<Router>> routers_;
   std::vector<std::unique_ptr<MoeStep>> moe_;

@@ -38,6 +38,8 @@ Simulation::Simulation(const Deployment& deployment, Machine& machine)
   blame_ = std::make_unique<Blame>(static_cast<int>(sites_.size()), deployment_.requests);
   timeline_ = std::make_unique<Timeline>(timeline_columns());
   ledger_ = std::make_unique<LinkLedger>(deployment_.cluster.links());
+  transfers_ = std::make_unique<Transfers>(machine_, deployment_.cluster, *ledger_,
+                                           static_cast<int>(sites_.size()));
   std::vector<Parallelism> instances;
   for (const Site& one : sites_) instances.push_back(pools_[one.pool].parallel);
   usage_ = std::make_unique<UsageHistory>(instances, deployment_.cluster.links());
@@ -80,8 +82,8 @@ void Simulation::build_instances() {
   for (int id = 0; id < static_cast<int>(sites_.size()); ++id) {
     if (deployment_.model.experts > 0) build_experts(id);
     instances_.push_back(std::make_unique<Instance>(
-        id, machine_, *recorder_, *blame_, *ledger_, build_step_model(id), build_ranks(id),
-        pool(id).serving, deployment_.seed, hooks_for(id)));
+        id, machine_, *transfers_, *recorder_, *blame_, *ledger_, build_step_model(id),
+        build_ranks(id), pool(id).serving, deployment_.seed, hooks_for(id)));
     build_rebalancer(id);
   }
 }
@@ -98,7 +100,7 @@ void Simulation::build_rebalancer(int id) {
   const int nodes = networks_[i] != nullptr ? networks_[i]->ranks().domains() : 1;
   rebalancers_.push_back(std::make_unique<Rebalancer>(
       deployment_.placement, deployment_.model, pool(id).parallel, first_gpu(id), nodes,
-      deployment_.cluster, machine_, *ledger_, *routers_[i], *moe_[i], std::move(hooks)));
+      deployment_.cluster, machine_, *transfers_, *routers_[i], *moe_[i], std::move(hooks)));
 }
 
 void Simulation::build_experts(int id) {
@@ -113,6 +115,7 @@ void Simulation::build_experts(int id) {
                                                          expert_ranks(parallel, first_gpu(id)),
                                                          model, mine.serving, slots)
                           : nullptr);
+  if (parallel.dispatches) networks_.back()->share_with(*transfers_);
   const int nodes = parallel.dispatches ? networks_.back()->ranks().domains() : 1;
   const std::vector<double> speed =
       expert_speeds(deployment_.cluster, expert_ranks(parallel, first_gpu(id)));

@@ -1,14 +1,13 @@
 // KV on its way from a prefill to a decode instance.
 //
 // It goes from the GPUs of its attention rank to those of the rank that will decode it, over
-// the cluster's links, which it shares with other transfers. GQA heads are divided over the
-// receiving GPUs; an MLA latent goes to each. `whole`: all of it when the prompt's first token
-// is out. `layerwise`: each layer's as the layer is computed, so that only what the way cannot
-// carry meanwhile, and the last layer's, is left by then. The prefill rank holds its blocks
-// until all is there.
+// the cluster's links, which it shares with other transfers and with the steps' collectives.
+// GQA heads are divided over the receiving GPUs; an MLA latent goes to each. `whole`: all of it
+// when the prompt's first token is out. `layerwise`: each layer's as the layer is computed, so
+// that only what the way cannot carry meanwhile, and the last layer's, is left by then. The
+// prefill rank holds its blocks until all is there.
 #include <algorithm>
 
-#include "sim/machine/group_collective.hpp"
 #include "sim/serving/simulation.hpp"
 
 namespace moesim {
@@ -32,24 +31,12 @@ std::vector<Flow> Simulation::kv_flows(int from, int from_rank, int to, int to_r
   return flows;
 }
 
-void Simulation::account(const std::vector<Flow>& flows, std::span<const Seconds> finish,
-                         Seconds start) {
-  for (std::size_t i = 0; i < flows.size(); ++i) {
-    ledger_->open(start, finish[i]);
-    const Path path = deployment_.cluster.path(flows[i].src, flows[i].dst);
-    for (const LinkId link : path.links()) ledger_->add(link, flows[i].bytes.value);
-  }
-}
-
 // The share of the KV that has not left when the prompt is complete; `computing` is how long it
-// took. Before that a transfer is taken to have its way for itself.
-double Simulation::left_to_send(const std::vector<Flow>& flows, Seconds computing) const {
+// took. Before that a transfer is taken to have what the collectives of steps leave of its way.
+double Simulation::left_to_send(const std::vector<Flow>& flows, Seconds computing) {
   if (deployment_.serving.kv_transfer != "layerwise") return 1;
   Seconds whole{0};
-  for (const Flow& flow : flows) {
-    whole =
-        std::max(whole, point_to_point(deployment_.cluster, flow.src, flow.dst, flow.bytes));
-  }
+  for (const Flow& flow : flows) whole = std::max(whole, transfers_->alone(flow));
   const double last_layer = 1.0 / deployment_.model.layers;
   return whole.value > 0 ? std::max(last_layer, 1 - computing / whole) : 1;
 }
@@ -80,12 +67,11 @@ void Simulation::hand_over(int from, const RankRequest& request, int rank, Secon
   if (left < 1) {
     std::vector<Flow> gone = flows;
     for (Flow& flow : gone) flow.bytes *= 1 - left;
-    account(gone, std::vector<Seconds>(gone.size(), now), begun);
+    transfers_->book(gone, std::vector<Seconds>(gone.size(), now), begun);
     for (Flow& flow : flows) flow.bytes *= left;
   }
-  machine_.start(flows, [this, from, rank, blocks, life, &decode, to_rank, request, flows,
-                         now](std::span<const Seconds> finish) {
-    account(flows, finish, now);
+  transfers_->start(flows, [this, from, rank, blocks, life, &decode, to_rank,
+                            request](std::span<const Seconds>) {
     instances_[static_cast<std::size_t>(from)]->free_kv(rank, blocks, life);
     blame_->waits(RequestId{request.request}, machine_.now(), Cause::kv_transfer);
     const bool there = decode.has_rank(to_rank);

@@ -53,7 +53,7 @@ void StepModel::add_attention(std::size_t kind, CauseSeconds& time) const {
 MoeLayerTime StepModel::moe_layer(int layer, LinkLedger& ledger, Seconds now, LinkId& busiest) {
   MoeLayerTime time = moe_->layer(layer, part_, expert_slowdown_);
   if (network_ != nullptr) {
-    DispatchDemand& demand = moe_->demand(layer);
+    DispatchDemand& demand = moe_->demand(layer, network_->asks(prefill_));
     const auto shards = static_cast<std::size_t>(parallel_.moe_tp);
     demand.tokens.assign(gpu_tokens_.size() / shards, 0.0);
     for (std::size_t g = 0; g < gpu_tokens_.size(); ++g) {

@@ -85,8 +85,27 @@ class SimgridMachine : public Machine {
     cluster_.set_scale(link, scale);
     if (scale == 0) {
       reroute(link);  // a SimGrid link that is off would keep its comms for ever
-    } else if (s4u::Link* wire = platform_.link(link)) {
-      wire->set_bandwidth(cluster_.bandwidth(link).value * kGrainsPerByte);
+    } else {
+      set_wire(link);
+    }
+  }
+
+  void leave(std::span<const double> share) override {
+    share_.resize(share.size(), 1.0);
+    for (std::size_t i = 0; i < share.size(); ++i) {
+      if (share_[i] == share[i]) continue;
+      share_[i] = share[i];
+      if (cluster_.scale(LinkId{i}) > 0) set_wire(LinkId{i});
+    }
+  }
+
+  void each_flow(const VisitFlow& visit) const override {
+    std::vector<const Running*> flows;
+    for (const auto& [activity, flow] : running_) flows.push_back(&flow);
+    std::sort(flows.begin(), flows.end(),
+              [](const Running* a, const Running* b) { return a->order < b->order; });
+    for (const Running* flow : flows) {
+      visit(flow->path.links(), Bytes{flow->comm->get_remaining() / kGrainsPerByte});
     }
   }
 
@@ -109,6 +128,13 @@ class SimgridMachine : public Machine {
   void cancel(const s4u::CommPtr& comm) {
     cancelled_.push_back(comm);
     comm->cancel();
+  }
+
+  void set_wire(LinkId link) {
+    s4u::Link* wire = platform_.link(link);
+    if (wire == nullptr) return;
+    const double share = share_.empty() ? 1.0 : share_[link.index()];
+    wire->set_bandwidth(cluster_.bandwidth(link).value * share * kGrainsPerByte);
   }
 
   // A kernel timer for the head of the queue, unless an earlier one is set already.
@@ -223,6 +249,7 @@ class SimgridMachine : public Machine {
   std::priority_queue<TimerEvent, std::vector<TimerEvent>, FiresLater> events_;
   std::vector<Callback> callbacks_;
   std::vector<std::size_t> free_;
+  std::vector<double> share_;  // [links] that others leave; empty: all
   std::vector<s4u::CommPtr> cancelled_;
   std::unordered_map<const s4u::Activity*, Running> running_;  // looked up, order never used
 };

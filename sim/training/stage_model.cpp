@@ -89,7 +89,7 @@ void StageModel::add_experts(int moe_layer, MoeStep& moe, MoeNetwork* network,
                              LinkLedger& ledger, Seconds now, LayerPasses& passes) {
   MoeLayerTime time = moe.layer(moe_layer, 1, {});
   if (network != nullptr) {
-    DispatchDemand& demand = moe.demand(moe_layer);
+    DispatchDemand& demand = moe.demand(moe_layer, network->asks(true));
     demand.tokens.resize(tokens_.size());
     for (std::size_t g = 0; g < tokens_.size(); ++g) demand.tokens[g] = time.kept * tokens_[g];
     const ExchangeTime exchange = network->exchange(demand, true, ledger, now, 1);

@@ -90,8 +90,8 @@ void rescale(benchmark::State& state, const char* policy_name) {
   const Reach reach(placement, *policy, sampled.problem.samples);
   DispatchDemand demand;
   for (auto _ : state) {
-    reach.rescale(0, sampled.problem.layer_weights(0), demand);
-    benchmark::DoNotOptimize(demand.reach_rank.data());
+    reach.rescale(0, sampled.problem.layer_weights(0), DemandShares::nodes, demand);
+    benchmark::DoNotOptimize(demand.reach_rank.usual.data());
   }
 }
 BENCHMARK_CAPTURE(rescale, nearest, "nearest");

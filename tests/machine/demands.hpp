@@ -25,6 +25,7 @@ inline DispatchDemand skewed_demand(const RankGroup& ranks, int top_k, double to
   for (int r = 0; r < d.ranks; ++r) {
     popularity.push_back(skew > 0 ? random.lognormal(1, skew) : 1.0);
   }
+  std::vector<double> assignments, reach_rank, reach_node;
   for (int g = 0; g < d.groups; ++g) {
     std::vector<double> p;
     double sum = 0;
@@ -35,14 +36,17 @@ inline DispatchDemand skewed_demand(const RankGroup& ranks, int top_k, double to
     std::vector<double> node(static_cast<std::size_t>(d.nodes), 0.0);
     for (std::size_t r = 0; r < p.size(); ++r) {
       p[r] /= sum;
-      d.assignments.push_back(top_k * p[r]);
-      d.reach_rank.push_back(1 - std::pow(1 - p[r], top_k));
+      assignments.push_back(top_k * p[r]);
+      reach_rank.push_back(1 - std::pow(1 - p[r], top_k));
       node[static_cast<std::size_t>(d.node_of_rank[r])] += p[r];
     }
     for (const double q : node) {
-      d.reach_node.push_back(1 - std::pow(std::max(0.0, 1 - q), top_k));
+      reach_node.push_back(1 - std::pow(std::max(0.0, 1 - q), top_k));
     }
   }
+  d.assignments = {d.groups, assignments};
+  d.reach_rank = {d.groups, reach_rank};
+  d.reach_node = {d.groups, reach_node};
   return d;
 }
 
@@ -54,10 +58,10 @@ inline double expected_bytes(const RankGroup& ranks, const DispatchDemand& d, Pa
   for (std::size_t s = 0; s < n; ++s) {
     const auto g = static_cast<std::size_t>(d.group_of_rank[s]);
     for (std::size_t r = 0; r < n; ++r) {
-      const double reach = d.reach_rank[g * n + r];
+      const double reach = d.reach_rank.at(g, r);
       largest = std::max(largest, d.tokens[s] * reach * row);
       if (pattern == Pattern::per_expert && r != s) {
-        all += d.tokens[s] * d.assignments[g * n + r] * row;
+        all += d.tokens[s] * d.assignments.at(g, r) * row;
       }
       if (pattern == Pattern::per_rank && r != s) all += d.tokens[s] * reach * row;
       // Inside a domain all but what lands on the right GPU at once.
@@ -67,9 +71,7 @@ inline double expected_bytes(const RankGroup& ranks, const DispatchDemand& d, Pa
     }
     for (int m = 0; m < d.nodes && pattern == Pattern::per_domain; ++m) {
       if (m == d.node_of_rank[s]) continue;
-      all += d.tokens[s] *
-             d.reach_node[g * static_cast<std::size_t>(d.nodes) + static_cast<std::size_t>(m)] *
-             row;
+      all += d.tokens[s] * d.reach_node.at(g, static_cast<std::size_t>(m)) * row;
     }
   }
   if (pattern == Pattern::padded) all = largest * static_cast<double>(n * (n - 1));

@@ -169,13 +169,14 @@ TEST_CASE("A demand that loses or invents bytes is a broken law in every transpo
     LayerExchange layer(ranks, transport.make, {});
     CHECK_NOTHROW(layer.dispatch(right, Bytes{kRow}));
     DispatchDemand wrong = right;
-    wrong.assignments[3] = 0;
+    wrong.assignments.usual[3] = 0;
     CHECK_THROWS_AS(layer.dispatch(wrong, Bytes{kRow}), BrokenLaw);
     wrong = right;
-    wrong.reach_rank[3] = wrong.assignments[3] + 0.1;
+    wrong.reach_rank.usual[3] = wrong.assignments.usual[3] + 0.1;
     CHECK_THROWS_AS(layer.dispatch(wrong, Bytes{kRow}), BrokenLaw);
     wrong = right;
-    std::fill(wrong.reach_node.begin(), wrong.reach_node.end(), 0.0);
+    std::ranges::fill(wrong.reach_node.usual, 0.0);
+    for (ShareRows::Cell& cell : wrong.reach_node.cells) cell.value = 0;
     CHECK_THROWS_AS(layer.combine(wrong, Bytes{kRow}), BrokenLaw);
   }
 }

@@ -47,6 +47,21 @@ TEST_CASE("requests and tokens are conserved") {
   }
 }
 
+TEST_CASE("requests and tokens are conserved however long an engine leaves its queue alone") {
+  for (const char* rule :
+       {"serving.receive_interval=30", "serving.rank_wait=60", "serving.batch_wait=40"}) {
+    for (const char* batching : {"mixed", "prefill_first"}) {
+      INFO(rule << ", " << batching);
+      const auto walk = run_small(
+          {rule, std::string("serving.batching=") + batching, "serving.batch_wait_ratio=0.8"});
+      for (const RequestRecord& r : walk->simulation().recorder().records()) {
+        REQUIRE(r.state == RequestState::finished);
+      }
+      CHECK(walk->simulation().recorder().window_output_tokens() == 200 * 32);
+    }
+  }
+}
+
 // Looked at every n decode steps, the queue makes a request wait for (n - 1) / 2 of them more
 // on average, and for n - 1 at most; a scheduler with nothing to do looks at once.
 TEST_CASE("a scheduler that looks at its queue every n decode steps lets requests wait") {

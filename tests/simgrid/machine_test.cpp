@@ -86,6 +86,45 @@ TEST_CASE("SimGrid: a link at half bandwidth from the middle") {
   CHECK(t.at(0) == near(1e-6 + 50e-6 + 100e-6));
 }
 
+TEST_CASE("SimGrid: flows share what others leave of a link, as on the analytic machine") {
+  // 30 us at full speed, 100 us at 40 %, the rest at full speed again, with a link at half of
+  // its bandwidth for a part of it; and what is left is told in between.
+  const auto play = [](Cluster& cluster, Machine& machine) {
+    std::vector<double> out;
+    const LinkId link = *cluster.find_link("node0.gpu1.nvlink.down");
+    const auto leave = [&, link](double share) {
+      std::vector<double> all(static_cast<std::size_t>(cluster.links()), 1.0);
+      all[link.index()] = share;
+      machine.leave(all);
+    };
+    machine.start({{GpuId{0}, GpuId{1}, 45_MB}, {GpuId{2}, GpuId{3}, 45_MB}}, [&](auto finish) {
+      out = {finish[0].value, finish[1].value, out[0], out[1]};
+    });
+    machine.at(31_us, [&, leave] { leave(0.4); });
+    machine.at(81_us, [&, link] { machine.set_scale(link, 0.5); });
+    machine.at(101_us, [&] {
+      machine.each_flow([&](auto links, Bytes left) {
+        out.push_back(static_cast<double>(links.size()) * left.value);
+      });
+    });
+    machine.at(131_us, [&, leave] { leave(1); });
+    machine.run();
+    return out;
+  };
+  const auto reference = in_child([&] {
+    Cluster cluster = build_cluster(hopper(1));
+    return play(cluster, *make_simgrid_machine(cluster));
+  });
+  Cluster cluster = build_cluster(hopper(1));
+  const auto analytic = play(cluster, *make_analytic_machine(cluster));
+  // 45 MB = 100 us: 30 + 50 x .4 + 50 x .2 = 60 are over at 131 us, then 40 at half speed.
+  CHECK(analytic.at(0) == near(131e-6 + 80e-6));
+  CHECK(analytic.at(1) == near(101e-6));
+  CHECK(analytic.at(2) == near(2 * 450e9 * (100e-6 - 54e-6)));
+  REQUIRE(reference.size() == analytic.size());
+  for (std::size_t i = 0; i < analytic.size(); ++i) CHECK(reference[i] == near(analytic[i]));
+}
+
 TEST_CASE("SimGrid: data on a link that dies goes on another way") {
   const auto t = in_child([] {
     Cluster cluster = build_cluster(hopper(2));
