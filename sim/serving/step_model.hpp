@@ -15,6 +15,7 @@
 // when the last GPU has its own: dispatch and experts end together at max(finish + experts).
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -94,7 +95,13 @@ class StepModel {
   [[nodiscard]] Seconds in_shards(GroupOp op, Bytes bytes) const;
   // The slowest rank's time; `time_of` takes the rank's batch tokens.
   template <class TimeOf>
-  [[nodiscard]] Seconds slowest(TimeOf time_of) const;
+  [[nodiscard]] Seconds slowest(TimeOf time_of) const {
+    Seconds most{0};
+    for (std::size_t d = 0; d < rank_tokens_.size(); ++d) {
+      most = std::max(most, rank_slowdown_[d] * time_of(rank_tokens_[d]));
+    }
+    return most;
+  }
 
   const ModelShape& model_;
   Parallelism parallel_;
