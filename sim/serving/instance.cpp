@@ -117,7 +117,7 @@ void Instance::wake() {
   // After everything else that happens now, so that requests that arrive together start
   // together.
   machine_.after(Seconds{0}, [this, halts = halts_] {
-    if (halts == halts_) start_step();
+    if (halts == halts_) start_step(PipelineFill::empty);
   });
 }
 
@@ -178,7 +178,7 @@ int Instance::planned_tokens() const {
   });
 }
 
-void Instance::start_step() {
+void Instance::start_step(PipelineFill fill) {
   const Seconds begin = machine_.now();
   shed_late(begin);
   events_.clear();
@@ -194,7 +194,7 @@ void Instance::start_step() {
     for (std::size_t k = 0; k < share_.size(); ++k) share_[k] += rank.batch().domain_tokens[k];
     swapped_tokens_ += rank.batch().swapped_tokens;
   }
-  const StepReport report = model_->evaluate(ranks_, share_, ledger_, begin);
+  const StepReport report = model_->evaluate(ranks_, share_, ledger_, begin, fill);
   machine_.after(report.total(), [this, begin, report, halts = halts_] {
     if (halts == halts_) end_step(begin, report);
   });
@@ -238,7 +238,7 @@ void Instance::end_step(Seconds begin, StepReport report) {
   recorder_.tokens(now, prompts, report.output_tokens);
   hooks_.step(report, begin, now);
   record(now, handed_by);
-  if (!halted_) start_step();
+  if (!halted_) start_step(PipelineFill::running);
 }
 
 void Instance::record(Seconds now, const std::vector<int>& handed_by) {

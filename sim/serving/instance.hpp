@@ -92,7 +92,7 @@ class Instance {
 
  private:
   void wake();
-  void start_step();
+  void start_step(PipelineFill fill);
   void end_step(Seconds begin, StepReport report);
   void shed_late(Seconds now);
   std::size_t pick_rank(const BalanceKey& key);

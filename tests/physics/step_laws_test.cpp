@@ -63,7 +63,7 @@ TEST_CASE("bytes combined = bytes dispatched x ratio of the row sizes") {
   // The same demand, both ways, through a ledger each.
   const auto walk = run_small({"cluster.nodes=2", "model.experts=16"});
   const ModelShape& model = walk->scenario().model;
-  const MoeNetwork& network = *walk->simulation().network(0);
+  const MoeNetwork& network = *walk->simulation().networks(0).front();
   CHECK(network.combine_row() / network.dispatch_row() ==
         Approx(2.0 / info(model.dispatch).activation_bytes));
 }
