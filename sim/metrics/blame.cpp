@@ -31,6 +31,7 @@ std::string_view to_text(Cause cause) {
                                         "kv_transfer",
                                         "rebalancing",
                                         "fault",
+                                        "pipeline",
                                         "other"};
   static_assert(std::size(names) == kCauses);
   return names[static_cast<std::size_t>(cause)];

@@ -22,9 +22,10 @@ enum class Cause : std::uint8_t {
   kv_transfer,          // KV to a decode pool, or to host memory and back
   rebalancing,          // migration of experts
   fault,                // recovery time
+  pipeline,             // from stage to stage, and waiting for the slowest one
   other,                // what the caller left unexplained; idle gaps
 };
-inline constexpr std::size_t kCauses = 14;
+inline constexpr std::size_t kCauses = 15;
 
 std::string_view to_text(Cause cause);
 

@@ -30,16 +30,32 @@ double embedding_params(const ModelShape& model) {
   return (model.tied_embeddings ? 1.0 : 2.0) * model.vocab * model.hidden;
 }
 
-double router_params(const ModelShape& model) {
-  return static_cast<double>(moe_layer_count(model)) * model.hidden * model.experts;
+// Tied ones are one table, of which a pipeline's first and last stage have a copy each.
+double embedding_params(const ModelShape& model, LayerRange layers) {
+  const bool first = layers.first == 0;
+  const bool last = layers.end == model.layers;
+  if (first && last) return embedding_params(model);
+  return (first || last ? 1.0 : 0.0) * model.vocab * model.hidden;
 }
 
-double dense_ffn_params(const ModelShape& model) {
-  return (model.layers - moe_layer_count(model)) * ffn_params(model, model.dense_intermediate);
+double router_params(const ModelShape& model, LayerRange layers) {
+  return static_cast<double>(moe_layer_count(model, layers)) * model.hidden * model.experts;
 }
 
-double shared_params(const ModelShape& model) {
-  return moe_layer_count(model) * ffn_params(model, model.shared_intermediate);
+double dense_ffn_params(const ModelShape& model, LayerRange layers) {
+  return (layers.count() - moe_layer_count(model, layers)) *
+         ffn_params(model, model.dense_intermediate);
+}
+
+double shared_params(const ModelShape& model, LayerRange layers) {
+  return moe_layer_count(model, layers) * ffn_params(model, model.shared_intermediate);
+}
+
+// Everything but embeddings and experts.
+double layer_params(const ModelShape& model) {
+  const LayerRange all = all_layers(model);
+  return attention_params(model) + dense_ffn_params(model, all) + shared_params(model, all) +
+         router_params(model, all);
 }
 
 // K and V of one token (gqa), or the compressed KV and the rotary key (mla).
@@ -50,10 +66,22 @@ Bytes kv_bytes_per_token_layer(const ModelShape& model) {
   return Bytes{width * info(model.kv_cache).weight_bytes};
 }
 
+// Of the layers, those that are the last of a period.
+int closing_periods(LayerRange layers, int period) {
+  return layers.end / period - layers.first / period;
+}
+
 // Linear attention keeps a state of fixed size instead of a cache.
-int caching_layers(const ModelShape& model) {
+int caching_layers(const ModelShape& model, LayerRange layers) {
   const int period = model.attention.linear_layer_period;
-  return period > 1 ? model.layers / period : model.layers;
+  return period > 1 ? closing_periods(layers, period) : layers.count();
+}
+
+// Those without a window.
+int full_layers(const ModelShape& model, LayerRange layers) {
+  return model.attention.sliding_window == 0
+             ? caching_layers(model, layers)
+             : closing_periods(layers, model.attention.full_layer_period);
 }
 
 }  // namespace
@@ -64,11 +92,24 @@ bool is_moe_layer(const ModelShape& model, int layer) {
   return layer >= model.dense_layers;
 }
 
-int moe_layer_count(const ModelShape& model) {
+LayerRange all_layers(const ModelShape& model) { return {0, model.layers}; }
+
+LayerRange layers_of(const ModelShape& model, int stages, int stage) {
+  const int each = model.layers / stages;
+  const int more = model.layers % stages;
+  const int first = stage * each + std::min(stage, more);
+  return {first, first + each + (stage < more ? 1 : 0)};
+}
+
+int moe_layer_count(const ModelShape& model, LayerRange layers) {
   int count = 0;
-  for (int layer = 0; layer < model.layers; ++layer)
+  for (int layer = layers.first; layer < layers.end; ++layer)
     count += is_moe_layer(model, layer) ? 1 : 0;
   return count;
+}
+
+int moe_layer_count(const ModelShape& model) {
+  return moe_layer_count(model, all_layers(model));
 }
 
 double expert_params(const ModelShape& model) {
@@ -80,14 +121,12 @@ double attention_params(const ModelShape& model) {
 }
 
 double total_params(const ModelShape& model) {
-  return attention_params(model) + dense_ffn_params(model) + shared_params(model) +
-         router_params(model) + embedding_params(model) +
+  return layer_params(model) + embedding_params(model) +
          moe_layer_count(model) * model.experts * expert_params(model);
 }
 
 double active_params(const ModelShape& model) {
-  return attention_params(model) + dense_ffn_params(model) + shared_params(model) +
-         router_params(model) + embedding_params(model) +
+  return layer_params(model) + embedding_params(model) +
          moe_layer_count(model) * model.top_k * expert_params(model);
 }
 
@@ -108,23 +147,36 @@ Bytes expert_bytes(const ModelShape& model) {
   return Bytes{expert_params(model) * info(model.weights).weight_bytes};
 }
 
+Bytes kv_bytes_per_token(const ModelShape& model, LayerRange layers) {
+  return caching_layers(model, layers) * kv_bytes_per_token_layer(model);
+}
+
 Bytes kv_bytes_per_token(const ModelShape& model) {
-  return caching_layers(model) * kv_bytes_per_token_layer(model);
+  return kv_bytes_per_token(model, all_layers(model));
+}
+
+Bytes kv_bytes(const ModelShape& model, double tokens, LayerRange layers) {
+  const int all = caching_layers(model, layers);
+  const int full = full_layers(model, layers);
+  const double kept = std::min<double>(tokens, model.attention.sliding_window);
+  return (full * tokens + (all - full) * kept) * kv_bytes_per_token_layer(model);
 }
 
 Bytes kv_bytes(const ModelShape& model, double tokens) {
-  const int layers = caching_layers(model);
-  const int full =
-      model.attention.sliding_window == 0 ? layers : layers / model.attention.full_layer_period;
-  const double kept = std::min<double>(tokens, model.attention.sliding_window);
-  return (full * tokens + (layers - full) * kept) * kv_bytes_per_token_layer(model);
+  return kv_bytes(model, tokens, all_layers(model));
+}
+
+Bytes resident_bytes(const ModelShape& model, LayerRange layers) {
+  const double attention = layers.count() * attention_params_per_layer(model);
+  const double ffn = dense_ffn_params(model, layers) + shared_params(model, layers);
+  // Never quantised.
+  const double bf16 = router_params(model, layers) + embedding_params(model, layers);
+  return Bytes{attention * info(model.attention_weights).weight_bytes +
+               ffn * info(model.weights).weight_bytes + bf16 * info(Dtype::bf16).weight_bytes};
 }
 
 Bytes resident_bytes(const ModelShape& model) {
-  const double ffn = dense_ffn_params(model) + shared_params(model);
-  const double bf16 = router_params(model) + embedding_params(model);  // never quantised
-  return Bytes{attention_params(model) * info(model.attention_weights).weight_bytes +
-               ffn * info(model.weights).weight_bytes + bf16 * info(Dtype::bf16).weight_bytes};
+  return resident_bytes(model, all_layers(model));
 }
 
 }  // namespace moesim

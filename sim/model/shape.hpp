@@ -77,6 +77,19 @@ double active_params(const ModelShape& model);
 // table (of which a token reads one row), `no_embeddings` the head as well.
 double active_params(const ModelShape& model, ActiveCounting counting);
 
+// A run of layers [first, end): what one stage of a pipeline holds.
+struct LayerRange {
+  int first = 0;
+  int end = 0;
+  [[nodiscard]] int count() const { return end - first; }
+
+  friend bool operator==(const LayerRange&, const LayerRange&) = default;
+};
+LayerRange all_layers(const ModelShape& model);
+// Of one of `stages`: as even as can be, the first stages have one more.
+LayerRange layers_of(const ModelShape& model, int stages, int stage);
+int moe_layer_count(const ModelShape& model, LayerRange layers);
+
 // Bytes in memory.
 Bytes expert_bytes(const ModelShape& model);
 Bytes kv_bytes_per_token(const ModelShape& model);       // all layers, within the windows
@@ -84,5 +97,10 @@ Bytes kv_bytes(const ModelShape& model, double tokens);  // of one sequence; win
 // Everything but routed experts: attention, dense FFN, shared experts, router, embeddings,
 // head.
 Bytes resident_bytes(const ModelShape& model);
+
+// The same of a run of layers: the first one's holds the embedding, the last one's the head.
+Bytes kv_bytes_per_token(const ModelShape& model, LayerRange layers);
+Bytes kv_bytes(const ModelShape& model, double tokens, LayerRange layers);
+Bytes resident_bytes(const ModelShape& model, LayerRange layers);
 
 }  // namespace moesim

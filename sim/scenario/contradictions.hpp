@@ -36,6 +36,7 @@ bool validate_layout(const Scenario& scenario, Contradictions& tell);
 void settle_redundant_experts(Scenario& scenario, Contradictions& tell);
 void validate_network(const Scenario& scenario, Contradictions& tell);
 void validate_training(const Scenario& scenario, Contradictions& tell);
+void validate_pipeline(const Scenario& scenario, Contradictions& tell);
 void validate_memory(const Scenario& scenario, Contradictions& tell);
 void validate_traffic(const Scenario& scenario, Contradictions& tell);
 void validate_policies(const Scenario& scenario, Contradictions& tell);

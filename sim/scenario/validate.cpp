@@ -42,6 +42,7 @@ void validate(Scenario& scenario, Diagnostics& diagnostics) {
   validate_training(scenario, tell);
   const bool trains = scenario.serving.mode == ServingMode::training;
   if (!trains && validate_layout(scenario, tell)) {
+    validate_pipeline(scenario, tell);
     settle_redundant_experts(scenario, tell);
     validate_memory(scenario, tell);
   }

@@ -39,30 +39,41 @@ bool check_gpus(const Scenario& s, Contradictions& tell) {
   if (gpus % v.instances != 0) {
     tell.error({"serving.instances", nodes},
                fmt::format("{} cannot be shared evenly by {} instances", total, v.instances),
-               "GPUs = instances x dp x tp");
+               "GPUs = instances x pp x dp x tp");
     return false;
   }
-  const std::int64_t each = gpus / v.instances;
+  const std::int64_t instance = gpus / v.instances;
+  if (instance % v.pp != 0) {
+    tell.error({"serving.pp", nodes},
+               fmt::format("{}, {} per instance: they do not divide into {} pipeline stages",
+                           total, instance, v.pp),
+               "GPUs = instances x pp x dp x tp");
+    return false;
+  }
+  const std::int64_t each = instance / v.pp;
+  const std::string of = v.pp > 1 ? "stage" : "instance";
   if (each % v.tp != 0) {
     tell.error({"serving.tp", nodes},
-               fmt::format("{}, {} per instance: they do not divide into attention ranks of {}",
-                           total, each, v.tp),
-               "GPUs = instances x dp x tp");
+               fmt::format("{}, {} per {}: they do not divide into attention ranks of {}",
+                           total, each, of, v.tp),
+               "GPUs = instances x pp x dp x tp");
     return false;
   }
   if (v.dp > 0 && std::int64_t{v.dp} * v.tp != each) {
+    const std::string stages = v.pp > 1 ? fmt::format(" of {} stages", v.pp) : "";
     tell.error({"serving.dp", "serving.tp", nodes},
-               fmt::format("dp {} x tp {} = {} GPUs per instance, but there are {} ({} over {} "
-                           "instances)",
-                           v.dp, v.tp, std::int64_t{v.dp} * v.tp, each, total, v.instances),
+               fmt::format("dp {} x tp {} = {} GPUs per {}, but there are {} ({} over {} "
+                           "instances{})",
+                           v.dp, v.tp, std::int64_t{v.dp} * v.tp, of, each, total, v.instances,
+                           stages),
                fmt::format("dp = {}, or leave it out", each / v.tp));
     return false;
   }
   if (v.ep > 0 && each % v.ep != 0) {
-    tell.error(
-        {"serving.ep", "serving.tp", nodes},
-        fmt::format("an EP group of {} GPUs does not divide the {} of an instance", v.ep, each),
-        fmt::format("ep = {}: dp x tp GPUs share the experts", each));
+    tell.error({"serving.ep", "serving.tp", nodes},
+               fmt::format("an EP group of {} GPUs does not divide the {} of {} {}", v.ep, each,
+                           v.pp > 1 ? "a" : "an", of),
+               fmt::format("ep = {}: dp x tp GPUs share the experts", each));
     return false;
   }
   return true;

@@ -47,16 +47,18 @@ void validate_pool_memory(const Scenario& s, const Pool& pool, Contradictions& t
   const MemoryPlan plan =
       plan_memory(s.model, pool.parallel, pool.serving, slots, kind.gpu.memory);
   const std::string parts =
-      fmt::format("{} of experts ({} per layer), {} of other weights and {} of activations",
+      fmt::format("{} of experts ({} per layer), {} of other weights and {} of activations{}",
                   to_display(plan.expert_weights), slots, to_display(plan.other_weights),
-                  to_display(plan.activations));
+                  to_display(plan.activations),
+                  pool.parallel.pp > 1 ? fmt::format(" in stage {}", plan.stage) : "");
   const std::string memory_key = kind.key + ".gpu.memory";
   if (plan.kv_cache.value > 0) return check_kv(s, plan, memory_key, parts, tell);
   tell.error({"model.weights", memory_key, kind.key + ".nodes", "serving.tp"},
              fmt::format("the model does not fit: {} per GPU, into {} ({:.0f} % of {})", parts,
                          to_display(plan.usable), s.serving.memory_fraction * 100,
                          to_display(plan.capacity)),
-             "more GPUs per instance, a larger serving.tp, fewer redundant experts, a smaller "
+             "more GPUs per instance, a larger serving.tp or serving.pp, fewer redundant "
+             "experts, a smaller "
              "number format, or a smaller serving.max_tokens_per_step");
 }
 

@@ -27,6 +27,16 @@ int expert_slots(const ModelShape& model, const PlacementOptions& placement,
   return slots;
 }
 
+std::vector<int> stages_of_moe_layers(const ModelShape& model, int stages) {
+  std::vector<int> of_layer;
+  for (int s = 0; s < stages; ++s) {
+    const auto held =
+        static_cast<std::size_t>(moe_layer_count(model, layers_of(model, stages, s)));
+    of_layer.insert(of_layer.end(), held, s);
+  }
+  return of_layer;
+}
+
 std::vector<GpuId> expert_ranks(const Parallelism& parallel, GpuId first) {
   std::vector<GpuId> ranks;
   for (int r = 0; r < parallel.ep; ++r) {
@@ -105,7 +115,7 @@ void require_fits(const MemoryPlan& plan, const ModelShape& model) {
       "room for the weights and at least one KV block",
       "more cluster.nodes, a smaller model.weights dtype, fewer placement.redundant_experts, "
       "or "
-      "a larger serving.tp");
+      "a larger serving.tp or serving.pp");
 }
 
 }  // namespace moesim

@@ -24,7 +24,10 @@ namespace moesim {
 int expert_slots(const ModelShape& model, const PlacementOptions& placement,
                  const Parallelism& parallel);
 
-// The GPUs that stand for the expert ranks of the instance that begins at `first` (of a shared
+// [MoE layers] the stage of `stages` that holds each.
+std::vector<int> stages_of_moe_layers(const ModelShape& model, int stages);
+
+// The GPUs that stand for the expert ranks of the stage that begins at `first` (of a shared
 // expert, its first GPU).
 std::vector<GpuId> expert_ranks(const Parallelism& parallel, GpuId first);
 

@@ -127,7 +127,7 @@ void Instance::wake() {
   // After everything else that happens now, so that requests that arrive together start
   // together.
   machine_.after(Seconds{0}, [this, halts = halts_] {
-    if (halts == halts_) start_step();
+    if (halts == halts_) start_step(PipelineFill::empty);
   });
 }
 
@@ -189,7 +189,7 @@ int Instance::planned_tokens() const {
   });
 }
 
-void Instance::start_step() {
+void Instance::start_step(PipelineFill fill) {
   const Seconds begin = machine_.now();
   shed_late(begin);
   if (queue_look_.due(ranks_, decoded_)) {
@@ -210,7 +210,7 @@ void Instance::start_step() {
     swapped_tokens_ += rank.batch().swapped_tokens;
   }
   transfers_.open_step();
-  const StepReport report = model_->evaluate(ranks_, share_, ledger_, begin);
+  const StepReport report = model_->evaluate(ranks_, share_, ledger_, begin, fill);
   decoded_ = !report.prefill;
   transfers_.close_step(id_, report.total());
   machine_.after(report.total(), [this, begin, report, halts = halts_] {
@@ -256,7 +256,7 @@ void Instance::end_step(Seconds begin, StepReport report) {
   recorder_.tokens(now, prompts, report.output_tokens);
   hooks_.step(report, begin, now);
   record(now, handed_by);
-  if (!halted_) start_step();
+  if (!halted_) start_step(PipelineFill::running);
 }
 
 void Instance::record(Seconds now, const std::vector<int>& handed_by) {

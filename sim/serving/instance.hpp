@@ -96,7 +96,7 @@ class Instance {
  private:
   void wake();
   void enqueue(std::size_t rank, const RankRequest& request);
-  void start_step();
+  void start_step(PipelineFill fill);
   void end_step(Seconds begin, StepReport report);
   void shed_late(Seconds now);
   std::size_t pick_rank(const BalanceKey& key);

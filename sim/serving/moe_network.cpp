@@ -30,7 +30,8 @@ double share_of(const ServingOptions& options, const std::string& transport) {
 }  // namespace
 
 MoeNetwork::MoeNetwork(const Cluster& cluster, std::vector<GpuId> gpus, const ModelShape& model,
-                       const ServingOptions& options, int slots_per_rank)
+                       const ServingOptions& options, int slots_per_rank,
+                       std::optional<LayerRange> layers)
     : ranks_(cluster, std::move(gpus)),
       model_(make_collective_model(options.network)),
       prefill_fit_(fit_for(cluster, transport_for(options.transport, true, ranks_.domains()))),
@@ -46,7 +47,7 @@ MoeNetwork::MoeNetwork(const Cluster& cluster, std::vector<GpuId> gpus, const Mo
       decode_share_(
           share_of(options, transport_for(options.transport, false, ranks_.domains()))),
       node_traffic_(cluster.nodes()),
-      layers_(std::max(1, moe_layer_count(model))) {
+      layers_(std::max(1, moe_layer_count(model, layers.value_or(all_layers(model))))) {
   const int width = model.dispatch_width > 0 ? model.dispatch_width : model.hidden;
   dispatch_row_ = row_bytes(width, model.dispatch);
   combine_row_ = row_bytes(model.hidden, model.combine);

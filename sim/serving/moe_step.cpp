@@ -16,6 +16,7 @@ MoeStep::MoeStep(Router& router, const std::string& dispatch, ExpertCurve curve,
       watch_(router) {
   const RouterShape& shape = router.shape();
   const auto layers = static_cast<std::size_t>(shape.layers);
+  stage_of_layer_.resize(layers);
   totals_.tokens.resize(shape.cells());
   totals_.layer_mean_tokens.resize(layers);
   totals_.layer_most_tokens.resize(layers);
@@ -26,9 +27,15 @@ MoeStep::MoeStep(Router& router, const std::string& dispatch, ExpertCurve curve,
   layer_counts_.resize(static_cast<std::size_t>(shape.experts));
 }
 
+void MoeStep::set_stages(int stages, std::vector<int> of_layer) {
+  MOESIM_LAW(of_layer.size() == stage_of_layer_.size(), "every MoE layer is in a stage");
+  stages_ = stages;
+  stage_of_layer_ = std::move(of_layer);
+}
+
 void MoeStep::use(Placement placement) {
   placement_ = std::move(placement);
-  const auto ranks = static_cast<std::size_t>(placement_.gpus);
+  const auto ranks = static_cast<std::size_t>(stages_ * placement_.gpus);
   totals_.rank_tokens.resize(ranks);
   totals_.rank_seconds.resize(ranks);
   dispatch_ = make_dispatch(dispatch_name_, placement_, {.gpu_speed = speed_});
@@ -59,7 +66,9 @@ void MoeStep::draw(const StepMix& mix, Seconds now) {
   totals_.overflow.padded += step.padded;
 }
 
-MoeLayerTime MoeStep::layer(int layer, double part, std::span<const double> slowdown) {
+MoeLayerTime MoeStep::layer(int layer, const LayerShare& share,
+                            std::span<const double> slowdown) {
+  const double part = share.part;
   const std::size_t experts = layer_counts_.size();
   const int* counts = counts_.data() + static_cast<std::size_t>(layer) * experts;
   for (std::size_t e = 0; e < experts; ++e) layer_counts_[e] = part * counts[e];
@@ -70,13 +79,15 @@ MoeLayerTime MoeStep::layer(int layer, double part, std::span<const double> slow
   time.busiest_expert = busiest;
   const std::size_t ranks = load_.gpu.size();
   rank_times_.resize(ranks);
+  const std::size_t first =
+      static_cast<std::size_t>(stage_of_layer_[static_cast<std::size_t>(layer)]) * ranks;
   for (std::size_t r = 0; r < ranks; ++r) {
     Seconds t = curve_.time({load_.gpu[r], load_.active[r], load_.hottest[r]});
     if (!speed_.empty()) t /= speed_[r];
     if (!slowdown.empty()) t *= slowdown[r];
     rank_times_[r] = t;
-    totals_.rank_tokens[r] += load_.gpu[r] / part;
-    totals_.rank_seconds[r] += t.value / part;
+    totals_.rank_tokens[first + r] += share.times * load_.gpu[r];
+    totals_.rank_seconds[first + r] += share.times * t.value;
     time.mean += t;
     time.mean_tokens += load_.gpu[r];
     time.most_tokens = std::max(time.most_tokens, load_.gpu[r]);
@@ -122,10 +133,11 @@ double MoeStep::nodes_per_token() const {
   return sum / layers;
 }
 
-void MoeStep::account(int layer, const MoeLayerTime& time, double part) {
+void MoeStep::account(int layer, const MoeLayerTime& time, const LayerShare& share) {
   const auto l = static_cast<std::size_t>(layer);
-  totals_.layer_mean_tokens[l] += time.mean_tokens / part;
-  totals_.layer_most_tokens[l] += time.most_tokens / part;
+  const double part = share.part;
+  totals_.layer_mean_tokens[l] += share.times * time.mean_tokens;
+  totals_.layer_most_tokens[l] += share.times * time.most_tokens;
   totals_.layer_straggler_s[l] += (time.slowest - time.mean).value / part;
   totals_.layer_expert_s[l] += time.slowest.value / part;
   totals_.layer_dispatch_s[l] += time.dispatch.value / part;

@@ -17,6 +17,12 @@
 
 namespace moesim {
 
+// What one evaluation of a layer stands for in a step.
+struct LayerShare {
+  double part = 1;   // of the drawn tokens that it computes at once: 1/2 of two in turn
+  double times = 1;  // that the step computes as much, in turn or on other stages' behalf
+};
+
 // One MoE layer of one step.
 struct MoeLayerTime {
   Seconds mean{0};     // expert compute, mean over the expert ranks
@@ -34,12 +40,13 @@ struct MoeLayerTime {
 struct ExpertTotals {
   std::vector<std::int64_t> tokens;  // [layers * experts] as routed, before any overflow
   OverflowTotals overflow;
-  std::vector<double> rank_tokens;   // [ranks] all layers
-  std::vector<double> rank_seconds;  // [ranks] expert compute
+  std::vector<double> rank_tokens;   // [stages * ranks] all layers
+  std::vector<double> rank_seconds;  // [stages * ranks] expert compute
   // [layers] sums over steps of the ranks' mean and highest tokens: their ratio is the
   // balancedness over time, each step with the weight of its tokens.
   std::vector<double> layer_mean_tokens;
   std::vector<double> layer_most_tokens;
+  // On the critical path.
   std::vector<double> layer_straggler_s;  // [layers] slowest - mean, sum over steps
   std::vector<double> layer_expert_s;     // [layers] slowest, sum over steps
   std::vector<double> layer_dispatch_s;   // [layers]
@@ -53,25 +60,30 @@ class MoeStep {
   MoeStep(Router& router, const std::string& dispatch, ExpertCurve curve,
           std::vector<double> speed = {});
 
+  // The layers are those of a pipeline: `of_layer` [layers] is the stage whose ranks hold a
+  // layer's experts. Before use().
+  void set_stages(int stages, std::vector<int> of_layer);
+
   // The placement in force from now on.
   void use(Placement placement);
   [[nodiscard]] const Placement& placement() const { return placement_; }
 
-  // Draws the counts of the step that begins `now`. The router drifts and its events happen up
+  // Draws the counts of a step that begins `now`, or of one of the micro-batches of a pipeline,
+  // each by a call; layer() is then of the last one. The router drifts and its events happen up
   // to then; what is beyond the experts' capacity is treated as the router's options say.
   void draw(const StepMix& mix, Seconds now);
 
-  // Expert times of `layer` for a part of the drawn step (1, or 1/2 for a micro-batch).
-  // `slowdown` [ranks] or empty: a straggler's factor on its time.
-  MoeLayerTime layer(int layer, double part, std::span<const double> slowdown);
+  // Expert times of `layer` for a share of what was drawn. `slowdown` [ranks] or empty: a
+  // straggler's factor on its time.
+  MoeLayerTime layer(int layer, const LayerShare& share, std::span<const double> slowdown);
   // [ranks] expert times of the last layer().
   [[nodiscard]] std::span<const Seconds> rank_times() const { return rank_times_; }
   // What the layer asks of the network, after layer(): shares for the same counts, as many as
   // are asked for. `tokens` is the caller's to fill. Not for placements on a single rank.
   DispatchDemand& demand(int layer, DemandShares asked = DemandShares::nodes);
 
-  // `part` as in layer(): the step takes 1 / part times as long.
-  void account(int layer, const MoeLayerTime& time, double part);
+  // `share` as in layer(): the critical path takes 1 / part times as long.
+  void account(int layer, const MoeLayerTime& time, const LayerShare& share);
   [[nodiscard]] const ExpertTotals& totals() const { return totals_; }
   [[nodiscard]] const RouterWatch& watch() const { return watch_; }
   [[nodiscard]] const Router& router() const { return router_; }
@@ -86,12 +98,14 @@ class MoeStep {
   std::string dispatch_name_;
   ExpertCurve curve_;
   std::vector<double> speed_;
+  int stages_ = 1;
+  std::vector<int> stage_of_layer_;  // [layers]
   Placement placement_;
   std::unique_ptr<DispatchPolicy> dispatch_;
   std::unique_ptr<Reach> reach_;
   int reach_epoch_ = -1;
   ExpertCounts counts_;               // [layers * experts]
-  double routed_ = 0;                 // tokens x top_k of the drawn step
+  double routed_ = 0;                 // tokens x top_k of the last draw
   std::vector<double> layer_counts_;  // [experts] of the layer in hand
   LayerLoad load_;
   std::vector<Seconds> rank_times_;  // [ranks] of the layer in hand

@@ -16,6 +16,7 @@ struct PoolOptions {
   int nodes =
       0;  // prefill has the cluster's first ones; 0: what the other pool leaves, or half
   int instances = 1;
+  int pp = 0;
   int tp = 0;
   int dp = 0;
   int ep = 0;
@@ -27,8 +28,9 @@ struct PoolOptions {
 
 struct ServingOptions {
   ServingMode mode = ServingMode::aggregated;
-  int tp = 1;           // GPUs per attention rank
-  int dp = 0;           // attention ranks per instance; 0: all GPUs of the instance / tp
+  int pp = 1;           // pipeline stages of an instance: GPUs = instances x pp x dp x tp
+  int tp = 1;           // GPUs per attention rank and stage
+  int dp = 0;           // attention ranks per instance; 0: all GPUs of a stage / tp
   int ep = 0;           // GPUs that share a layer's experts; 0: dp x tp
   int instances = 1;    // engines; the cluster's GPUs are divided evenly
   int max_batch = 128;  // running requests per attention rank

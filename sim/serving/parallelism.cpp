@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <string>
+
 #include "sim/base/diagnostics.hpp"
 
 namespace moesim {
@@ -19,19 +21,23 @@ Parallelism resolve_parallelism(const ServingOptions& options, int cluster_gpus)
   p.instances = options.instances;
   require_divides(cluster_gpus, "the cluster's GPUs", p.instances, "serving.instances");
   p.gpus = cluster_gpus / p.instances;
+  p.pp = options.pp;
+  require_divides(p.gpus, "GPUs per instance", p.pp, "serving.pp");
+  const int gpus = p.stage_gpus();
+  const std::string whole = p.pp > 1 ? "GPUs per stage" : "GPUs per instance";
   p.tp = options.tp;
-  require_divides(p.gpus, "GPUs per instance", p.tp, "serving.tp");
-  p.dp = options.dp > 0 ? options.dp : p.gpus / p.tp;
-  if (p.dp * p.tp != p.gpus) {
+  require_divides(gpus, whole, p.tp, "serving.tp");
+  p.dp = options.dp > 0 ? options.dp : gpus / p.tp;
+  if (p.dp * p.tp != gpus) {
     throw InputError(
-        fmt::format("serving.dp x serving.tp = {} x {} = {} is not the {} GPUs of an instance",
-                    p.dp, p.tp, p.dp * p.tp, p.gpus),
-        fmt::format("serving.dp = {} with serving.tp = {}", p.gpus / p.tp, p.tp),
+        fmt::format("serving.dp x serving.tp = {} x {} = {} is not the {} GPUs of {}", p.dp,
+                    p.tp, p.dp * p.tp, gpus, p.pp > 1 ? "a stage" : "an instance"),
+        fmt::format("serving.dp = {} with serving.tp = {}", gpus / p.tp, p.tp),
         "leave out serving.dp to use all GPUs");
   }
-  p.ep = options.ep > 0 ? options.ep : p.gpus;
-  require_divides(p.gpus, "GPUs per instance", p.ep, "serving.ep");
-  p.moe_tp = p.gpus / p.ep;
+  p.ep = options.ep > 0 ? options.ep : gpus;
+  require_divides(gpus, whole, p.ep, "serving.ep");
+  p.moe_tp = gpus / p.ep;
   // The GPUs of one attention rank all have its tokens: they send only where a transport is
   // asked for, each its part of them (SGLang's scattered mode under TP attention).
   p.dispatches = p.ep > 1 && (p.dp > 1 || options.transport != "auto");

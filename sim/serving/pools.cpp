@@ -14,6 +14,7 @@ int or_else(int own, int common) { return own > 0 ? own : common; }
 ServingOptions with_pool(const ServingOptions& serving, const PoolOptions& pool) {
   ServingOptions s = serving;
   s.instances = pool.instances;
+  s.pp = or_else(pool.pp, serving.pp);
   s.tp = or_else(pool.tp, serving.tp);
   s.dp = pool.dp;
   s.ep = pool.ep;

@@ -123,9 +123,10 @@ class Simulation {
   [[nodiscard]] const Rebalancer* rebalancer(int i) const {
     return rebalancers_.empty() ? nullptr : rebalancers_[static_cast<std::size_t>(i)].get();
   }
-  // Null where no tokens are sent to experts.
-  [[nodiscard]] const MoeNetwork* network(int i) const {
-    return networks_.empty() ? nullptr : networks_[static_cast<std::size_t>(i)].get();
+  // [stages] of an instance; empty where no tokens are sent to experts.
+  [[nodiscard]] std::span<const std::unique_ptr<MoeNetwork>> networks(int i) const {
+    if (networks_.empty()) return {};
+    return networks_[static_cast<std::size_t>(i)];
   }
   [[nodiscard]] Seconds duration() const { return end_; }
   // How long an instance was switched off.
@@ -148,6 +149,10 @@ class Simulation {
     std::vector<Request> arrivals;
     std::vector<RankRequest> retries;
   };
+  // The first GPU of a stage of an instance.
+  [[nodiscard]] GpuId stage_gpu(int id, int stage) const {
+    return GpuId{first_gpu(id).value + stage * pool(id).parallel.stage_gpus()};
+  }
   [[nodiscard]] const Site& site(int instance) const {
     return sites_[static_cast<std::size_t>(instance)];
   }
@@ -156,6 +161,7 @@ class Simulation {
   void plan_all_pools();
   void build_instances();
   void build_experts(int id);
+  void build_networks(int id);
   void build_rebalancer(int id);
   std::unique_ptr<StepModel> build_step_model(int id);
   std::vector<AttentionRank> build_ranks(int id) const;
@@ -176,7 +182,7 @@ class Simulation {
   void schedule_all_faults();
   void speed_changed(std::span<const GpuId> gpus, double speed);
   void update_health(int id);
-  std::vector<bool> ranks_gone(int id, int gpus_per_rank) const;
+  [[nodiscard]] std::vector<bool> ranks_gone(int id, int gpus_per_rank) const;
   [[nodiscard]] Placement placement_left(int id) const;
   [[nodiscard]] MemoryPlan memory_with(int id, int slots_per_gpu) const;
   [[nodiscard]] bool can_go_on(int id) const;
@@ -215,7 +221,7 @@ class Simulation {
   std::unique_ptr<UsageHistory> usage_;
   std::vector<std::unique_ptr<Router>> routers_;
   std::vector<std::unique_ptr<MoeStep>> moe_;
-  std::vector<std::unique_ptr<MoeNetwork>> networks_;
+  std::vector<std::vector<std::unique_ptr<MoeNetwork>>> networks_;  // [instances][stages]
   std::vector<std::unique_ptr<Instance>> instances_;
   std::vector<std::unique_ptr<Rebalancer>> rebalancers_;
   Balance balance_;

@@ -97,7 +97,7 @@ void Simulation::build_rebalancer(int id) {
   hooks.halt = [this, i] { instances_[i]->halt(); };
   hooks.resume = [this, i] { instances_[i]->resume(Cause::rebalancing); };
   hooks.done = [this](const Incident& incident) { incidents_.push_back(incident); };
-  const int nodes = networks_[i] != nullptr ? networks_[i]->ranks().domains() : 1;
+  const int nodes = networks_[i].empty() ? 1 : networks_[i].front()->ranks().domains();
   rebalancers_.push_back(std::make_unique<Rebalancer>(
       deployment_.placement, deployment_.model, pool(id).parallel, first_gpu(id), nodes,
       deployment_.cluster, machine_, *transfers_, *routers_[i], *moe_[i], std::move(hooks)));
@@ -107,37 +107,47 @@ void Simulation::build_experts(int id) {
   const ModelShape& model = deployment_.model;
   const Pool& mine = pool(id);
   const Parallelism& parallel = mine.parallel;
-  const int slots = mine.slots / parallel.ep;
   routers_.push_back(std::make_unique<Router>(
       deployment_.router, router_shape(model, deployment_.router), deployment_.seed, domains_));
-  networks_.push_back(parallel.dispatches
-                          ? std::make_unique<MoeNetwork>(deployment_.cluster,
-                                                         expert_ranks(parallel, first_gpu(id)),
-                                                         model, mine.serving, slots)
-                          : nullptr);
-  if (parallel.dispatches) networks_.back()->share_with(*transfers_);
-  const int nodes = parallel.dispatches ? networks_.back()->ranks().domains() : 1;
+  build_networks(id);
+  const int nodes = networks_.back().empty() ? 1 : networks_.back().front()->ranks().domains();
   const std::vector<double> speed =
       expert_speeds(deployment_.cluster, expert_ranks(parallel, first_gpu(id)));
-  auto moe = std::make_unique<MoeStep>(*routers_.back(), deployment_.placement.dispatch,
-                                       pool_costs_[site(id).pool]->experts(slots), speed);
+  auto moe = std::make_unique<MoeStep>(
+      *routers_.back(), deployment_.placement.dispatch,
+      pool_costs_[site(id).pool]->experts(mine.slots / parallel.ep), speed);
+  moe->set_stages(parallel.pp, stages_of_moe_layers(model, parallel.pp));
   moe->use(first_placement(*routers_.back(), deployment_.placement, mine.slots, nodes,
                            parallel.ep, speed));
   moe_.push_back(std::move(moe));
 }
 
+void Simulation::build_networks(int id) {
+  const Pool& mine = pool(id);
+  const Parallelism& parallel = mine.parallel;
+  auto& networks = networks_.emplace_back();
+  if (!parallel.dispatches) return;
+  for (int s = 0; s < parallel.pp; ++s) {
+    networks.push_back(std::make_unique<MoeNetwork>(
+        deployment_.cluster, expert_ranks(parallel, stage_gpu(id, s)), deployment_.model,
+        mine.serving, mine.slots / parallel.ep, layers_of(deployment_.model, parallel.pp, s)));
+    networks.back()->share_with(*transfers_);
+  }
+}
+
 std::unique_ptr<StepModel> Simulation::build_step_model(int id) {
   const auto i = static_cast<std::size_t>(id);
-  const bool dense = deployment_.model.experts == 0;
   const Pool& mine = pool(id);
-  std::vector<GpuId> group;
-  for (int g = 0; g < mine.parallel.gpus; ++g) group.emplace_back(first_gpu(id).value + g);
-  std::vector<GpuId> rank(group.begin(), group.begin() + mine.parallel.tp);
+  const auto all = networks(id);
+  std::vector<StepStage> stages;
+  for (int s = 0; s < mine.parallel.pp; ++s) {
+    stages.emplace_back(deployment_.model, mine.parallel, s, first_gpu(id), deployment_.cluster,
+                        all.empty() ? nullptr : all[static_cast<std::size_t>(s)].get());
+  }
   auto step = std::make_unique<StepModel>(
       deployment_.model, mine.parallel, mine.serving, *pool_costs_[site(id).pool],
-      dense ? nullptr : moe_[i].get(), dense ? nullptr : networks_[i].get(),
-      RankGroup(deployment_.cluster, std::move(rank)),
-      RankGroup(deployment_.cluster, std::move(group)));
+      moe_.empty() ? nullptr : moe_[i].get(), std::move(stages));
+  // Of the stage with most KV; each swaps its own layers'.
   step->set_swap_time(mine.memory.kv_per_token /
                       host_bandwidth(deployment_.cluster, first_gpu(id)));
   return step;

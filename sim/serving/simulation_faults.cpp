@@ -4,7 +4,9 @@
 // the step in hand and stands still for serving.recovery_time; then it goes on without the GPU,
 // the lost experts on others. Where it cannot (no attention rank is left, or no memory for the
 // experts), it is down until the GPUs are back. GPUs that come back join at once: their weights
-// were loaded beside serving. Only an instance that was down needs the recovery time again.
+// were loaded beside serving. In a pipeline the GPUs of the same place in all stages live and
+// die together: the requests of an attention rank need them all. Only an instance that was down
+// needs the recovery time again.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -46,13 +48,14 @@ void Simulation::speed_changed(std::span<const GpuId> gpus, double speed) {
   }
 }
 
-// [gpus / gpus_per_rank] ranks that lack a GPU.
+// [gpus of a stage / gpus_per_rank] ranks that lack a GPU, in whatever stage.
 std::vector<bool> Simulation::ranks_gone(int id, int gpus_per_rank) const {
   const std::vector<bool>& gone = site(id).gone;
   const auto each = static_cast<std::size_t>(gpus_per_rank);
-  std::vector<bool> ranks(gone.size() / each, false);
+  const auto gpus = static_cast<std::size_t>(pool(id).parallel.stage_gpus());
+  std::vector<bool> ranks(gpus / each, false);
   for (std::size_t g = 0; g < gone.size(); ++g) {
-    if (gone[g]) ranks[g / each] = true;
+    if (gone[g]) ranks[g % gpus / each] = true;
   }
   return ranks;
 }

@@ -5,28 +5,45 @@
 // GQA heads are divided over the receiving GPUs; an MLA latent goes to each. `whole`: all of it
 // when the prompt's first token is out. `layerwise`: each layer's as the layer is computed, so
 // that only what the way cannot carry meanwhile, and the last layer's, is left by then. The
-// prefill rank holds its blocks until all is there.
+// prefill rank holds its blocks until all is there. Stages send the layers that they hold to
+// the stages that will hold them, however many the two pools have.
 #include <algorithm>
 
 #include "sim/serving/simulation.hpp"
 
 namespace moesim {
 
+namespace {
+
+LayerRange common(LayerRange a, LayerRange b) {
+  return {std::max(a.first, b.first), std::min(a.end, b.end)};
+}
+
+}  // namespace
+
+// Of a layer's KV between two stages that both hold it, from GPU to GPU of the two ranks.
 std::vector<Flow> Simulation::kv_flows(int from, int from_rank, int to, int to_rank,
                                        int tokens) const {
   const ModelShape& model = deployment_.model;
-  const int senders = pool(from).parallel.tp;
-  const int receivers = pool(to).parallel.tp;
+  const Parallelism& sends = pool(from).parallel;
+  const Parallelism& gets = pool(to).parallel;
   const int shards = model.attention.kind == AttentionKind::mla
                          ? 1
-                         : std::min(receivers, std::max(1, model.attention.kv_heads));
-  const Bytes each = kv_bytes(model, tokens) / static_cast<double>(shards);
+                         : std::min(gets.tp, std::max(1, model.attention.kv_heads));
   std::vector<Flow> flows;
-  for (int r = 0; r < receivers; ++r) {
-    flows.push_back(
-        {.src = GpuId{first_gpu(from).value + from_rank * senders + r * senders / receivers},
-         .dst = GpuId{first_gpu(to).value + to_rank * receivers + r},
-         .bytes = each});
+  for (int s = 0; s < sends.pp; ++s) {
+    for (int g = 0; g < gets.pp; ++g) {
+      const LayerRange both =
+          common(layers_of(model, sends.pp, s), layers_of(model, gets.pp, g));
+      if (both.count() <= 0) continue;
+      const Bytes each = kv_bytes(model, tokens, both) / static_cast<double>(shards);
+      const int src = stage_gpu(from, s).value + from_rank * sends.tp;
+      const int dst = stage_gpu(to, g).value + to_rank * gets.tp;
+      for (int r = 0; r < gets.tp; ++r) {
+        flows.push_back(
+            {.src = GpuId{src + r * sends.tp / gets.tp}, .dst = GpuId{dst + r}, .bytes = each});
+      }
+    }
   }
   return flows;
 }

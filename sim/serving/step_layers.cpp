@@ -6,69 +6,68 @@
 namespace moesim {
 
 // Between the GPUs that share an expert's matrices: each must see all of its tokens.
-Seconds StepModel::in_shards(GroupOp op, Bytes bytes) const {
+Seconds StepModel::in_shards(const StepStage& stage, GroupOp op, Bytes bytes) const {
   if (parallel_.moe_tp <= 1 || bytes.value == 0) return Seconds{0};
-  return collectives_.time(op, shards_, bytes).time;
+  return collectives_.time(op, stage.shards, bytes).time;
 }
 
 // Of one bf16 row per token.
-Seconds StepModel::all_reduce(double tokens) const {
+Seconds StepModel::all_reduce(const StepStage& stage, double tokens) const {
   if (parallel_.tp <= 1 || tokens == 0) return Seconds{0};
-  return collectives_.time(GroupOp::all_reduce, rank_, Bytes{2.0 * tokens * model_.hidden})
+  return collectives_.time(GroupOp::all_reduce, stage.rank, Bytes{2.0 * tokens * model_.hidden})
       .time;
 }
 
 // Without a dispatch every GPU computes its part of every token. One attention rank has them
 // all and adds the parts up; several gather each other's tokens first (padded to the longest)
 // and scatter the sums.
-void StepModel::exchange_whole(MoeLayerTime& time) const {
+void StepModel::exchange_whole(const StepStage& stage, MoeLayerTime& time) const {
   if (parallel_.dp == 1) {
-    time.combine = all_reduce(most_tokens_);
+    time.combine = all_reduce(stage, work_.most_tokens);
     return;
   }
-  const Bytes rows{2.0 * most_tokens_ * parallel_.dp * model_.hidden};
-  time.dispatch = collectives_.time(GroupOp::all_gather, group_, rows).time;
-  time.combine = collectives_.time(GroupOp::reduce_scatter, group_, rows).time;
+  const Bytes rows{2.0 * work_.most_tokens * parallel_.dp * model_.hidden};
+  time.dispatch = collectives_.time(GroupOp::all_gather, stage.group, rows).time;
+  time.combine = collectives_.time(GroupOp::reduce_scatter, stage.group, rows).time;
 }
 
-void StepModel::add_dense_layer(std::size_t kind, CauseSeconds& time) const {
-  add_attention(kind, time);
-  time[Cause::collective] += (2.0 * all_reduce(most_tokens_)).value;
-  time[Cause::dense] += slowest([&](double tokens) { return costs_.dense_ffn(tokens); }).value;
+void StepModel::add_dense_layer(const StepStage& stage, std::size_t kind,
+                                CauseSeconds& time) const {
+  add_attention(stage, kind, time);
+  time[Cause::collective] += (2.0 * all_reduce(stage, work_.most_tokens)).value;
+  time[Cause::dense] +=
+      slowest(stage, [&](double tokens) { return costs_.dense_ffn(tokens); }).value;
 }
 
-void StepModel::add_dense_layers(CauseSeconds& time) {
-  for (int layer = 0; layer < model_.layers; ++layer) {
-    add_dense_layer(costs_.kind_of_layer()[static_cast<std::size_t>(layer)], time);
-    phases_.layer(layer, time);
-  }
+void StepModel::add_attention(const StepStage& stage, std::size_t kind,
+                              CauseSeconds& time) const {
+  const Seconds wait = stage.attention[kind] - stage.attention_mean[kind];
+  time[Cause::attention] += (stage.attention_mean[kind] / work_.part).value;
+  time[Cause::attention_straggler] += (wait / work_.part).value;
 }
 
-void StepModel::add_attention(std::size_t kind, CauseSeconds& time) const {
-  const Seconds wait = attention_[kind] - attention_mean_[kind];
-  time[Cause::attention] += (attention_mean_[kind] / part_).value;
-  time[Cause::attention_straggler] += (wait / part_).value;
-}
-
-MoeLayerTime StepModel::moe_layer(int layer, LinkLedger& ledger, Seconds now, LinkId& busiest) {
-  MoeLayerTime time = moe_->layer(layer, part_, expert_slowdown_);
-  if (network_ != nullptr) {
-    DispatchDemand& demand = moe_->demand(layer, network_->asks(prefill_));
+MoeLayerTime StepModel::moe_layer(const StepStage& stage, int layer, LinkLedger& ledger,
+                                  Seconds now, LinkId& busiest) {
+  const LayerShare share{.part = work_.part, .times = work_.times()};
+  MoeLayerTime time = moe_->layer(layer, share, stage.expert_slowdown);
+  if (stage.network != nullptr) {
+    DispatchDemand& demand = moe_->demand(layer, stage.network->asks(work_.prefill));
     const auto shards = static_cast<std::size_t>(parallel_.moe_tp);
-    demand.tokens.assign(gpu_tokens_.size() / shards, 0.0);
-    for (std::size_t g = 0; g < gpu_tokens_.size(); ++g) {
-      demand.tokens[g / shards] += time.kept * gpu_tokens_[g];
+    demand.tokens.assign(work_.gpu_tokens.size() / shards, 0.0);
+    for (std::size_t g = 0; g < work_.gpu_tokens.size(); ++g) {
+      demand.tokens[g / shards] += time.kept * work_.gpu_tokens[g];
     }
-    const ExchangeTime exchange = network_->exchange(demand, prefill_, ledger, now, 1 / part_);
+    const ExchangeTime exchange =
+        stage.network->exchange(demand, work_.prefill, ledger, now, share.times);
     const Bytes rows{time.most_tokens * model_.hidden};
-    time.dispatch = exchange.dispatch + in_shards(GroupOp::all_gather, rows);
-    time.combine = exchange.combine + in_shards(GroupOp::reduce_scatter, 2.0 * rows);
+    time.dispatch = exchange.dispatch + in_shards(stage, GroupOp::all_gather, rows);
+    time.combine = exchange.combine + in_shards(stage, GroupOp::reduce_scatter, 2.0 * rows);
     stagger(exchange.finish, time);
     busiest = exchange.busiest;
   } else {
-    exchange_whole(time);
+    exchange_whole(stage, time);
   }
-  moe_->account(layer, time, part_);
+  moe_->account(layer, time, share);
   return time;
 }
 
@@ -99,28 +98,29 @@ Seconds beside(Seconds communication, Seconds compute) {
 
 }  // namespace
 
-void StepModel::add_moe_layer(const LayerParts& parts, CauseSeconds& time) const {
-  const double times = 1 / part_;  // micro-batches, one after the other on the GPU
+void StepModel::add_moe_layer(const StepStage& stage, const LayerParts& parts,
+                              CauseSeconds& time) const {
+  const double times = 1 / work_.part;  // parts, one after the other on the GPU
   Seconds dispatch = times * parts.moe.dispatch;
   Seconds combine = times * parts.moe.combine;
   if (options_.overlap == Overlap::shared_expert) {
     dispatch = std::max(Seconds{0}, dispatch - parts.shared);
   } else if (options_.overlap == Overlap::single_batch) {
-    dispatch = beside(dispatch, attention_[parts.kind] + parts.shared);
+    dispatch = beside(dispatch, stage.attention[parts.kind] + parts.shared);
     combine = beside(combine, parts.moe.slowest);
-  } else if (part_ < 1) {
-    const Seconds compute = times * (attention_[parts.kind] + parts.collective + parts.shared +
-                                     parts.router + parts.moe.slowest);
+  } else if (work_.part < 1) {
+    const Seconds compute = times * (stage.attention[parts.kind] + parts.collective +
+                                     parts.shared + parts.router + parts.moe.slowest);
     const Seconds communication = dispatch + combine;
     // Beside communication, compute has the rest of the multiprocessors.
-    const double held = network_->sm_share(prefill_);
+    const double held = stage.network->sm_share(work_.prefill);
     const Seconds lost = held * std::min(communication, compute / (1 - held));
     const Seconds shown = std::max(communication, compute + lost) - compute;
     const double exposed = communication.value > 0 ? shown / communication : 0.0;
     dispatch *= exposed;
     combine *= exposed;
   }
-  add_attention(parts.kind, time);
+  add_attention(stage, parts.kind, time);
   time[Cause::collective] += (times * parts.collective).value;
   time[Cause::dense] += (times * (parts.shared + parts.router)).value;
   time[Cause::dispatch] += dispatch.value;
@@ -129,46 +129,49 @@ void StepModel::add_moe_layer(const LayerParts& parts, CauseSeconds& time) const
   time[Cause::combine] += combine.value;
 }
 
-void StepModel::add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds now) {
-  LayerParts parts;
-  parts.collective = all_reduce(part_ * most_tokens_);
-  parts.shared = slowest([&](double tokens) { return costs_.shared_experts(part_ * tokens); });
-  parts.router = slowest([&](double tokens) { return costs_.router(part_ * tokens); });
-  Seconds longest_wait{-1};
-  Seconds longest_dispatch{-1};
-  double mean_tokens = 0;
-  double most_tokens = 0;
-  int moe_layer_index = 0;
-  for (int layer = 0; layer < model_.layers; ++layer) {
-    const std::size_t kind = costs_.kind_of_layer()[static_cast<std::size_t>(layer)];
-    if (!is_moe_layer(model_, layer)) {
-      add_dense_layer(kind, report.time);
-      phases_.layer(layer, report.time);
-      continue;
-    }
-    LinkId busiest{-1};
-    parts.kind = kind;
-    parts.moe = moe_layer(moe_layer_index, ledger, now + Seconds{report.time.sum()}, busiest);
-    add_moe_layer(parts, report.time);
-    phases_.layer(layer, report.time);
-    report.dispatch += parts.moe.dispatch / part_;
-    report.combine += parts.moe.combine / part_;
-    report.experts += parts.moe.slowest / part_;
-    mean_tokens += parts.moe.mean_tokens;
-    most_tokens += parts.moe.most_tokens;
-    if (const Seconds wait = parts.moe.slowest - parts.moe.mean; wait > longest_wait) {
-      longest_wait = wait;
-      report.straggler_layer = moe_layer_index;
-      report.straggler_rank = parts.moe.slowest_rank;
-      report.straggler_expert = parts.moe.busiest_expert;
-    }
-    if (parts.moe.dispatch > longest_dispatch) {
-      longest_dispatch = parts.moe.dispatch;
-      report.busiest_link = busiest;
-    }
-    ++moe_layer_index;
+void StepModel::report_layer(const StepStage& stage, const MoeLayerTime& moe, LinkId busiest,
+                             StepReport& report) {
+  report.dispatch += moe.dispatch / work_.part;
+  report.combine += moe.combine / work_.part;
+  report.experts += moe.slowest / work_.part;
+  seen_.mean_tokens += moe.mean_tokens;
+  seen_.most_tokens += moe.most_tokens;
+  if (const Seconds wait = moe.slowest - moe.mean; wait > seen_.longest_wait) {
+    seen_.longest_wait = wait;
+    report.straggler_layer = seen_.moe_layers;
+    report.straggler_rank = stage.number * parallel_.ep + moe.slowest_rank;
+    report.straggler_expert = moe.busiest_expert;
   }
-  if (most_tokens > 0) report.balancedness = mean_tokens / most_tokens;
+  if (moe.dispatch > seen_.longest_dispatch) {
+    seen_.longest_dispatch = moe.dispatch;
+    report.busiest_link = busiest;
+  }
+  ++seen_.moe_layers;
+}
+
+void StepModel::add_layers(const StepStage& stage, StepReport& report, LinkLedger& ledger,
+                           Seconds now) {
+  const double part = work_.part;
+  LayerParts parts;
+  if (moe_ != nullptr) {
+    parts.collective = all_reduce(stage, part * work_.most_tokens);
+    parts.shared =
+        slowest(stage, [&](double tokens) { return costs_.shared_experts(part * tokens); });
+    parts.router = slowest(stage, [&](double tokens) { return costs_.router(part * tokens); });
+  }
+  for (int layer = stage.layers.first; layer < stage.layers.end; ++layer) {
+    parts.kind = costs_.kind_of_layer()[static_cast<std::size_t>(layer)];
+    if (is_moe_layer(model_, layer)) {
+      LinkId busiest{-1};
+      parts.moe =
+          moe_layer(stage, seen_.moe_layers, ledger, now + Seconds{report.time.sum()}, busiest);
+      add_moe_layer(stage, parts, report.time);
+      report_layer(stage, parts.moe, busiest, report);
+    } else {
+      add_dense_layer(stage, parts.kind, report.time);
+    }
+    phases_.layer(layer, report.time);
+  }
 }
 
 }  // namespace moesim

@@ -14,6 +14,10 @@
 //
 // Where the network model says when each GPU has its rows, a GPU's experts begin then, and not
 // when the last GPU has its own: dispatch and experts end together at max(finish + experts).
+//
+// With pipeline stages the sum is over the layers of all stages, for one micro-batch of a round
+// (StepWork), and a round has a bubble and ways from stage to stage (Pipeline). Each stage's
+// layers are computed by its own GPUs, for every micro-batch of the round.
 #pragma once
 
 #include <algorithm>
@@ -25,8 +29,10 @@
 #include "sim/metrics/phase_totals.hpp"
 #include "sim/serving/attention_rank.hpp"
 #include "sim/serving/layer_costs.hpp"
-#include "sim/serving/moe_network.hpp"
 #include "sim/serving/moe_step.hpp"
+#include "sim/serving/pipeline.hpp"
+#include "sim/serving/step_stage.hpp"
+#include "sim/serving/step_work.hpp"
 
 namespace moesim {
 
@@ -50,15 +56,13 @@ struct StepReport {
 
 class StepModel {
  public:
-  // All references outlive this. `moe` and `network` are null for a dense model; `network` is
-  // null too where every GPU has all tokens, or gathers them all. `rank` holds the GPUs of the
-  // first attention rank, `group` those of the instance.
+  // All references outlive this. `moe` is null for a dense model.
   StepModel(const ModelShape& model, const Parallelism& parallel, const ServingOptions& options,
-            const LayerCosts& costs, MoeStep* moe, MoeNetwork* network, RankGroup rank,
-            RankGroup group);
+            const LayerCosts& costs, MoeStep* moe, std::vector<StepStage> stages);
 
+  // `fill` is what the step before has left of the pipeline.
   StepReport evaluate(std::span<const AttentionRank> ranks, std::span<const double> share,
-                      LinkLedger& ledger, Seconds now);
+                      LinkLedger& ledger, Seconds now, PipelineFill fill);
   // The step last evaluated has ended; `report` with whatever its end has added.
   void step_ended(const StepReport& report) { phases_.end(report.prefill, report.time); }
   // Of the steps that have ended.
@@ -82,24 +86,40 @@ class StepModel {
     Seconds router{0};
     MoeLayerTime moe;
   };
-  void measure_ranks(std::span<const AttentionRank> ranks);
-  void add_dense_layer(std::size_t kind, CauseSeconds& time) const;
-  void add_dense_layers(CauseSeconds& time);
-  void add_attention(std::size_t kind, CauseSeconds& time) const;
-  void add_moe_layers(StepReport& report, LinkLedger& ledger, Seconds now);
+  // What the layers of a step have shown so far.
+  struct Seen {
+    int moe_layers = 0;
+    double mean_tokens = 0;
+    double most_tokens = 0;
+    Seconds longest_wait{-1};
+    Seconds longest_dispatch{-1};
+  };
+  // step_model.cpp
+  void begin(StepReport& report);
+  void draw(std::span<const double> share, Seconds now);
+  [[nodiscard]] Seconds host_time(LayerRange layers, bool schedules) const;
+  [[nodiscard]] Seconds ends(const StepStage& stage, double tokens, double sampled) const;
+  void account_busy(const StepStage& stage);
+
+  // step_layers.cpp
+  void add_layers(const StepStage& stage, StepReport& report, LinkLedger& ledger, Seconds now);
+  void add_dense_layer(const StepStage& stage, std::size_t kind, CauseSeconds& time) const;
+  void add_attention(const StepStage& stage, std::size_t kind, CauseSeconds& time) const;
+  MoeLayerTime moe_layer(const StepStage& stage, int layer, LinkLedger& ledger, Seconds now,
+                         LinkId& busiest);
+  void add_moe_layer(const StepStage& stage, const LayerParts& parts, CauseSeconds& time) const;
+  void report_layer(const StepStage& stage, const MoeLayerTime& moe, LinkId busiest,
+                    StepReport& report);
   void stagger(std::span<const Seconds> finish, MoeLayerTime& time) const;
-  MoeLayerTime moe_layer(int layer, LinkLedger& ledger, Seconds now, LinkId& busiest);
-  void add_moe_layer(const LayerParts& parts, CauseSeconds& time) const;
-  void account_busy(std::span<const AttentionRank> ranks);
-  [[nodiscard]] Seconds all_reduce(double tokens) const;
-  void exchange_whole(MoeLayerTime& time) const;
-  [[nodiscard]] Seconds in_shards(GroupOp op, Bytes bytes) const;
+  void exchange_whole(const StepStage& stage, MoeLayerTime& time) const;
+  [[nodiscard]] Seconds all_reduce(const StepStage& stage, double tokens) const;
+  [[nodiscard]] Seconds in_shards(const StepStage& stage, GroupOp op, Bytes bytes) const;
   // The slowest rank's time; `time_of` takes the rank's batch tokens.
   template <class TimeOf>
-  [[nodiscard]] Seconds slowest(TimeOf time_of) const {
+  [[nodiscard]] Seconds slowest(const StepStage& stage, TimeOf time_of) const {
     Seconds most{0};
-    for (std::size_t d = 0; d < rank_tokens_.size(); ++d) {
-      most = std::max(most, rank_slowdown_[d] * time_of(rank_tokens_[d]));
+    for (std::size_t d = 0; d < work_.rank_tokens.size(); ++d) {
+      most = std::max(most, stage.rank_slowdown[d] * time_of(work_.rank_tokens[d]));
     }
     return most;
   }
@@ -109,28 +129,17 @@ class StepModel {
   ServingOptions options_;
   const LayerCosts& costs_;
   MoeStep* moe_;
-  MoeNetwork* network_;
-  RankGroup rank_;    // the GPUs of one attention rank
-  RankGroup group_;   // the GPUs of the instance
-  RankGroup shards_;  // the GPUs of one expert rank, which share its matrices
+  std::vector<StepStage> stages_;
+  Pipeline pipeline_;
   GroupCollectives collectives_;
   PhaseTotals phases_;
   Seconds swap_per_token_{0};
-  std::vector<double> expert_slowdown_;  // [ep] or empty
-  std::vector<double> rank_slowdown_;    // [dp]
-  std::vector<double> attention_busy_;   // [gpus]
-  std::vector<double> dense_busy_;       // [gpus]
+  std::vector<double> attention_busy_;  // [gpus]
+  std::vector<double> dense_busy_;      // [gpus]
 
   // Of the step in hand.
-  double part_ = 1;  // of the step that runs at once: 1/2 for a micro-batch
-  bool prefill_ = false;
-  double tokens_ = 0;
-  double most_tokens_ = 0;                  // of a rank
-  std::vector<double> rank_tokens_;         // [dp]
-  std::vector<double> gpu_tokens_;          // [gpus] what a GPU sends, for the part
-  std::vector<std::vector<Seconds>> core_;  // [kinds][dp] attention of one layer, for the part
-  std::vector<Seconds> attention_;          // [kinds] of the slowest rank
-  std::vector<Seconds> attention_mean_;     // [kinds] over the ranks
+  StepWork work_;
+  Seen seen_;
 };
 
 }  // namespace moesim

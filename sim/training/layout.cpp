@@ -2,19 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "sim/base/diagnostics.hpp"
 #include "sim/serving/parallelism.hpp"
 
 namespace moesim {
-
-LayerRange layers_of(const ModelShape& model, int stages, int stage) {
-  const int each = model.layers / stages;
-  const int more = model.layers % stages;
-  const int first = stage * each + std::min(stage, more);
-  return {first, first + each + (stage < more ? 1 : 0)};
-}
 
 TrainingLayout resolve_layout(const TrainingOptions& options, const ModelShape& model,
                               int gpus) {

@@ -31,14 +31,6 @@ struct TrainingLayout {
   friend bool operator==(const TrainingLayout&, const TrainingLayout&) = default;
 };
 
-// Layers [first, end) of a stage: as even as can be, the first stages have one more.
-struct LayerRange {
-  int first = 0;
-  int end = 0;
-  [[nodiscard]] int count() const { return end - first; }
-};
-LayerRange layers_of(const ModelShape& model, int stages, int stage);
-
 // Throws InputError where the numbers do not divide, naming the keys.
 TrainingLayout resolve_layout(const TrainingOptions& options, const ModelShape& model,
                               int gpus);

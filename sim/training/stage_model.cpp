@@ -87,7 +87,7 @@ LayerPasses StageModel::ends(int stage) const {
 
 void StageModel::add_experts(int moe_layer, MoeStep& moe, MoeNetwork* network,
                              LinkLedger& ledger, Seconds now, LayerPasses& passes) {
-  MoeLayerTime time = moe.layer(moe_layer, 1, {});
+  MoeLayerTime time = moe.layer(moe_layer, {}, {});
   if (network != nullptr) {
     DispatchDemand& demand = moe.demand(moe_layer, network->asks(true));
     demand.tokens.resize(tokens_.size());
@@ -96,7 +96,7 @@ void StageModel::add_experts(int moe_layer, MoeStep& moe, MoeNetwork* network,
     time.dispatch = exchange.dispatch;
     time.combine = exchange.combine;
   }
-  moe.account(moe_layer, time, 1);
+  moe.account(moe_layer, time, {});
   passes.dispatch = time.dispatch;
   passes.combine = time.combine;
   passes.experts = time.slowest;

@@ -49,7 +49,7 @@ TEST_CASE("a misspelt command, option or list is met with the nearest one") {
   refuses({"rnu", kQuickstart}, "did you mean 'run'?");
   refuses({"run", kQuickstart, "--formt", "json"}, "did you mean '--format'?");
   refuses({"list", "modls"}, "did you mean 'models'?");
-  refuses({"explain", "serving.tpp"}, "did you mean 'serving.tp'?");
+  refuses({"explain", "serving.ttp"}, "did you mean 'serving.tp'?");
   refuses({"completion", "fish"}, "bash");
   refuses({"run", kQuickstart, "--replications", "0"}, "--replications");
   refuses({"run", kQuickstart, "--seed", "soon"}, "--seed");

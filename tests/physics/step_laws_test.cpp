@@ -63,7 +63,7 @@ TEST_CASE("bytes combined = bytes dispatched x ratio of the row sizes") {
   // The same demand, both ways, through a ledger each.
   const auto walk = run_small({"cluster.nodes=2", "model.experts=16"});
   const ModelShape& model = walk->scenario().model;
-  const MoeNetwork& network = *walk->simulation().network(0);
+  const MoeNetwork& network = *walk->simulation().networks(0).front();
   CHECK(network.combine_row() / network.dispatch_row() ==
         Approx(2.0 / info(model.dispatch).activation_bytes));
 }
@@ -143,8 +143,8 @@ TEST_CASE("throughput kernels hold 20 of 132 multiprocessors, low latency kernel
   const auto dedup = network("node_dedup");
   const auto low_latency = network("low_latency");
   for (const bool prefill : {true, false}) {
-    CHECK(dedup->simulation().network(0)->sm_share(prefill) == Approx(20.0 / 132));
-    CHECK(low_latency->simulation().network(0)->sm_share(prefill) == 0);
+    CHECK(dedup->simulation().networks(0).front()->sm_share(prefill) == Approx(20.0 / 132));
+    CHECK(low_latency->simulation().networks(0).front()->sm_share(prefill) == 0);
   }
 }
 
@@ -163,7 +163,7 @@ TEST_CASE(
     const auto& tokens = walk->simulation().moe(0)->totals().rank_tokens;
     CHECK(std::accumulate(tokens.begin(), tokens.end(), 0.0) ==
           Approx(20.0 * (256 + 31) * 2 * walk->scenario().model.layers));
-    return std::pair{walk->simulation().network(0) != nullptr, sum};
+    return std::pair{!walk->simulation().networks(0).empty(), sum};
   };
   CHECK_FALSE(sent("auto").first);
   for (const char* transport : {"pairwise", "node_dedup", "low_latency", "nccl"}) {

@@ -129,7 +129,7 @@ TEST_CASE("the JSON Schema accepts every model and system preset as their sectio
 
 TEST_CASE("the JSON Schema refuses unknown keys, wrong types and values out of range") {
   const Json schema = Json::parse(json_schema());
-  CHECK(first_mismatch(schema, tree_of("serving.tpp = 1"), "") == ".serving.tpp");
+  CHECK(first_mismatch(schema, tree_of("serving.ttp = 1"), "") == ".serving.ttp");
   CHECK(first_mismatch(schema, tree_of("serving.tp = \"many\""), "") == ".serving.tp");
   CHECK(first_mismatch(schema, tree_of("serving.tp = 0"), "") == ".serving.tp");
   CHECK(first_mismatch(schema, tree_of("serving.overlap = \"some\""), "") ==

@@ -56,6 +56,20 @@ TEST_CASE("GPUs = instances x dp x tp, and the EP group divides an instance") {
             .empty());
 }
 
+TEST_CASE("pipeline stages divide an instance, have layers, and lie alike over the nodes") {
+  is_error({"serving.pp=3"}, {"serving.pp", "cluster.nodes"});
+  is_error({"serving.pp=64", "model.layers=60"}, {"serving.pp", "model.layers"});
+  is_error({"serving.pp=2", "serving.tp=64"}, {"serving.tp", "cluster.nodes"});
+  is_error({"serving.pp=2", "serving.dp=64"}, {"serving.dp", "serving.tp"});
+  is_error({"serving.pp=2", "serving.ep=64"}, {"serving.ep", "serving.tp"});
+  is_error({"cluster.nodes=3", "serving.pp=2"}, {"serving.pp", "cluster.node.gpus"});
+  is_error({"serving.pp=2", "placement.rebalance.every_steps=100"},
+           {"placement.rebalance", "serving.pp"});
+  is_error({"serving.mode=disaggregated", "serving.decode.pp=64"},
+           {"serving.prefill.nodes", "serving.mode"});
+  CHECK(faults_of(kStart + "[serving]\nmax_batch = 16\n", {"serving.pp=2"}).empty());
+}
+
 TEST_CASE("attention heads divide over tp; ranks that span nodes are warned of") {
   is_error({"model.attention.heads=100", "serving.tp=8"},
            {"serving.tp", "model.attention.heads"});

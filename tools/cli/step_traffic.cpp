@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <numeric>
 
 #include "sim/placement/reach.hpp"
@@ -38,9 +39,17 @@ class InstanceStep {
   // `tokens` per attention rank.
   void send(GpuId first, int tokens, bool prefill, LinkLedger& ledger) const {
     const Parallelism& parallel = pool_.parallel;
-    MoeNetwork network(cluster_, expert_ranks(parallel, first), s_.model, pool_.serving,
-                       pool_.slots / parallel.ep);
+    std::vector<std::unique_ptr<MoeNetwork>> networks;
+    for (int stage = 0; stage < parallel.pp; ++stage) {
+      const GpuId gpu{first.value + stage * parallel.stage_gpus()};
+      networks.push_back(std::make_unique<MoeNetwork>(cluster_, expert_ranks(parallel, gpu),
+                                                      s_.model, pool_.serving,
+                                                      pool_.slots / parallel.ep));
+    }
+    const std::vector<int> stages = stages_of_moe_layers(s_.model, parallel.pp);
     for (int l = 0; l < router_.shape().layers; ++l) {
+      MoeNetwork& network =
+          *networks[static_cast<std::size_t>(stages[static_cast<std::size_t>(l)])];
       DispatchDemand demand = reach_->sampled(l);
       demand.tokens.assign(static_cast<std::size_t>(demand.ranks),
                            static_cast<double>(tokens) * parallel.dp / demand.ranks);

@@ -24,9 +24,10 @@ void collect_operations(const Simulation& simulation, Result& result) {
   }
   Bytes swapped{0};
   for (int i = 0; i < simulation.instances(); ++i) {
-    swapped += static_cast<double>(simulation.instance(i).swapped_tokens()) *
-               simulation.pool(i).memory.kv_per_token *
-               static_cast<double>(simulation.pool(i).parallel.tp);
+    swapped +=
+        static_cast<double>(simulation.instance(i).swapped_tokens()) *
+        simulation.pool(i).memory.kv_per_token *
+        static_cast<double>(simulation.pool(i).parallel.tp * simulation.pool(i).parallel.pp);
   }
   if (swapped.value > 0) {
     result.notes.push_back(
@@ -71,7 +72,7 @@ void collect_gpus(const Cluster& cluster, const Simulation& simulation, Result& 
       gpu.expert_tokens = totals.rank_tokens[rank];
       double sum = 0;
       for (const double t : totals.rank_tokens) sum += t;
-      if (sum > 0) gpu.load = gpu.expert_tokens * p.ep / sum;
+      if (sum > 0) gpu.load = gpu.expert_tokens * p.ep * p.pp / sum;
     }
     const Seconds working = gpu.attention + gpu.dense + gpu.expert;
     gpu.utilization = working.value / duration;

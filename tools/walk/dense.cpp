@@ -69,6 +69,7 @@ Scenario dense_counterpart(const Scenario& scenario, const std::string& which) {
   dense.serving.mode = ServingMode::aggregated;
   dense.serving.ep = 0;
   dense.serving.dp = 1;
+  dense.serving.pp = 1;
   const int gpus = static_cast<int>(gpu_count(scenario.cluster));
   const auto kinds = node_kinds(scenario.cluster);
   Bytes memory = kinds.front().gpu.memory;

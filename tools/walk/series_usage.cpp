@@ -125,7 +125,7 @@ void collect_usage(const Cluster& cluster, const Simulation& simulation, ReportS
   collect_link_time(cluster, simulation, series);
   std::vector<const MoeNetwork*> networks;
   for (int i = 0; i < simulation.instances(); ++i) {
-    if (simulation.network(i) != nullptr) networks.push_back(simulation.network(i));
+    for (const auto& network : simulation.networks(i)) networks.push_back(network.get());
   }
   collect_node_traffic(cluster, networks, series);
 }

@@ -31,6 +31,7 @@ constexpr Phase kPhases[] = {
     {"experts", Cause::expert, Cause::expert_straggler},
     {"combine", Cause::combine, {}},
     {"host", Cause::host, {}},
+    {"pipeline", Cause::pipeline, {}},
 };
 
 constexpr std::size_t kMostBytes = std::size_t{64} << 20;
@@ -218,7 +219,7 @@ void StepTrace::draw_gpu(int instance, int gpu, const StepReport& report, Second
                          Seconds end) {
   const Parallelism& p = simulation_.pool(instance).parallel;
   const Instance& engine = simulation_.instance(instance);
-  const int rank = gpu / p.tp;
+  const int rank = p.attention_rank(gpu);
   if (!engine.has_rank(rank)) return;  // it is gone, and nobody waits for it
   const auto g = static_cast<std::size_t>(gpu);
   const Plan& plan = plans_[static_cast<std::size_t>(instance)];
@@ -233,9 +234,9 @@ void StepTrace::draw_gpu(int instance, int gpu, const StepReport& report, Second
     const auto e = static_cast<std::size_t>(gpu / p.moe_tp);
     return grown(plan.experts, moe->totals().rank_seconds[e], e);
   };
-  // The first GPU of an attention rank stands for the rank's requests.
+  // The first GPU of an attention rank, in the first stage, stands for the rank's requests.
   const auto& requests = plan.flows[static_cast<std::size_t>(rank)];
-  const bool first = gpu % p.tp == 0;
+  const bool first = gpu < p.stage_gpus() && gpu % p.tp == 0;
   trace_->slice({.track = track,
                  .name = "step",
                  .begin = begin,

@@ -20,12 +20,15 @@ const FieldTable& pool_fields() {
               .range(1, 1 << 20)
               .unset("what the other pool leaves, or half of them"),
           field(MOESIM_KEY(instances), "Engines of the pool").range(1, 1 << 20),
+          field(MOESIM_KEY(pp), "Pipeline stages of an instance")
+              .range(1, 1 << 12)
+              .unset("serving.pp"),
           field(MOESIM_KEY(tp), "GPUs per attention rank")
               .range(1, 1 << 16)
               .unset("serving.tp"),
           field(MOESIM_KEY(dp), "Attention ranks per instance")
               .range(1, 1 << 20)
-              .unset("all GPUs of the instance / tp"),
+              .unset("all GPUs of a stage / tp"),
           field(MOESIM_KEY(ep), "GPUs that share the experts of a layer")
               .range(1, 1 << 20)
               .unset("dp x tp"),
@@ -52,10 +55,14 @@ const FieldTable& serving_fields() {
                  {{"aggregated", ServingMode::aggregated},
                   {"disaggregated", ServingMode::disaggregated},
                   {"training", ServingMode::training}}),
+          field(MOESIM_KEY(pp),
+                "Pipeline stages: each has its GPUs and a run of the layers, and micro-batches "
+                "are on all of them at once; GPUs = instances x pp x dp x tp")
+              .range(1, 1 << 12),
           field(MOESIM_KEY(tp), "GPUs per attention rank").range(1, 1 << 16),
           field(MOESIM_KEY(dp), "Attention ranks per instance")
               .range(1, 1 << 20)
-              .unset("all GPUs of the instance / tp"),
+              .unset("all GPUs of a stage / tp"),
           field(MOESIM_KEY(ep), "GPUs that share the experts of a layer")
               .range(1, 1 << 20)
               .unset("dp x tp"),

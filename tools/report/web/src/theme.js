@@ -5,14 +5,14 @@ const PHASES_LIGHT = {
   attention: '#2f6fc1', attention_straggler: '#a3406b', dense: '#8ab6e6', shared_experts: '#67c0c8', router: '#b9c9de',
   dispatch: '#e08a2c', expert: '#2c9a6b', experts: '#2c9a6b', straggler: '#d5443f', expert_straggler: '#d5443f',
   combine: '#f0bd57', network: '#e08a2c', host: '#8b95a3', rebalancing: '#16838f', rebalance: '#16838f',
-  fault: '#7d1f3f', faults: '#7d1f3f', kv_transfer: '#c06fb2', preemption: '#5b4b8a', other: '#bcc3cc',
+  pipeline: '#6d8f2e', fault: '#7d1f3f', faults: '#7d1f3f', kv_transfer: '#c06fb2', preemption: '#5b4b8a', other: '#bcc3cc',
 };
 const PHASES_DARK = {
   ...PHASES_LIGHT,
   queueing: '#a98bd6', attention: '#5b9bea', dense: '#35618f', shared_experts: '#3f97a0', router: '#56677e',
   dispatch: '#f0a04b', expert: '#43b988', experts: '#43b988', straggler: '#f0655f', expert_straggler: '#f0655f',
   combine: '#c9993b', network: '#f0a04b', host: '#8793a3', rebalancing: '#35aebb', rebalance: '#35aebb',
-  fault: '#c0567d', faults: '#c0567d', kv_transfer: '#d489c7', preemption: '#8b7bc4', other: '#515b68',
+  pipeline: '#93b653', fault: '#c0567d', faults: '#c0567d', kv_transfer: '#d489c7', preemption: '#8b7bc4', other: '#515b68',
 };
 
 export const themes = {

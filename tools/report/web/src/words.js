@@ -9,7 +9,7 @@ const METRIC = { ttft: 'time to first token', tpot: 'time per output token', e2e
 const CAUSES = {
   queueing: 'waiting in a queue', attention: 'attention', attention_straggler: 'waiting for the slowest attention rank', dense: 'dense layers', dispatch: 'dispatch over the network',
   expert: 'expert compute', expert_straggler: 'waiting for the GPU with the hottest experts', combine: 'combine over the network', host: 'host overhead', kv_transfer: 'KV transfer',
-  rebalancing: 'rebalancing', fault: 'faults', other: 'other things',
+  rebalancing: 'rebalancing', fault: 'faults', pipeline: 'the pipeline of stages', other: 'other things',
 };
 
 export function promise(slo) {

@@ -1,0 +1,79 @@
+// Whether instances can be pipelines: the layers, the nodes and what else is asked for.
+#include <fmt/format.h>
+
+#include "sim/base/diagnostics.hpp"
+#include "sim/scenario/contradictions.hpp"
+#include "sim/scenario/validate.hpp"
+#include "sim/serving/pools.hpp"
+
+namespace moesim {
+
+namespace {
+
+std::string key_of(const Pool& pool) {
+  if (pool.role == PoolRole::mixed) return "serving.pp";
+  return pool.role == PoolRole::prefill ? "serving.prefill.pp" : "serving.decode.pp";
+}
+
+// The node kinds of the GPUs that the pool has.
+std::vector<NodeKind> kinds_of(const ClusterOptions& cluster, const Pool& pool) {
+  const int end = pool.first_gpu + pool.parallel.instances * pool.parallel.gpus;
+  std::vector<NodeKind> out;
+  int first = 0;
+  for (const NodeKind& kind : node_kinds(cluster)) {
+    const int next = first + kind.nodes * kind.node.gpus;
+    if (first < end && next > pool.first_gpu) out.push_back(kind);
+    first = next;
+  }
+  return out;
+}
+
+void check_stages(const Scenario& s, const Pool& pool, Contradictions& tell) {
+  const std::string key = key_of(pool);
+  const Parallelism& p = pool.parallel;
+  if (p.pp > s.model.layers) {
+    tell.error({key, "model.layers"},
+               fmt::format("{} pipeline stages of a model of {} layers", p.pp, s.model.layers),
+               "at least one layer per stage");
+  }
+  const std::vector<NodeKind> kinds = kinds_of(s.cluster, pool);
+  if (kinds.size() > 1) {
+    tell.error({key, "cluster.group"},
+               fmt::format("{} kinds of nodes would be stages of one pipeline: not modelled",
+                           kinds.size()),
+               fmt::format("{} = 1, or GPUs of one kind", key));
+    return;
+  }
+  const int node = kinds.front().node.gpus;
+  const int stage = p.stage_gpus();
+  if (stage % node != 0 && node % stage != 0) {
+    tell.error({key, kinds.front().key + ".node.gpus"},
+               fmt::format("stages of {} GPUs lie differently over nodes of {}", stage, node),
+               "stages that fill nodes, or nodes that are filled by stages");
+  }
+}
+
+}  // namespace
+
+void validate_pipeline(const Scenario& s, Contradictions& tell) {
+  int nodes = 0;
+  for (const NodeKind& kind : node_kinds(s.cluster)) nodes += kind.nodes;
+  std::vector<Pool> pools;
+  try {
+    pools = plan_pools(s.serving, nodes, static_cast<int>(gpu_count(s.cluster)));
+  } catch (const InputError&) {  // validate_memory tells it
+    return;
+  }
+  const RebalanceOptions& rebalance = s.placement.rebalance;
+  const bool moves = rebalance.every_steps > 0 || rebalance.below_balancedness > 0;
+  for (const Pool& pool : pools) {
+    if (pool.parallel.pp == 1) continue;
+    check_stages(s, pool, tell);
+    if (!moves) continue;
+    tell.error({"placement.rebalance", key_of(pool)},
+               "experts are not moved in instances of several pipeline stages: not modelled",
+               fmt::format("no placement.rebalance, or {} = 1", key_of(pool)));
+  }
+}
+
+}  // namespace moesim
