@@ -76,7 +76,8 @@ TEST_CASE("A damaged profile is refused with file and line") {
   for (const char* value : {",nan ", ",-5 ", ",0 ", ",x "}) {
     CHECK_THAT(complaint([&](auto&, auto& csv) {
                  const auto line = csv.find("\nexperts,");
-                 const auto times = csv.rfind(',', csv.find('\n', line + 1));
+                 const auto weights = csv.rfind(',', csv.find('\n', line + 1));
+                 const auto times = csv.rfind(',', weights - 1);
                  csv.replace(times, csv.find(' ', times) + 1 - times, value);
                }),
                Contains("sglang.csv:") && Contains("positive number"));
