@@ -78,6 +78,7 @@ ExpertPoint point_of(const ExpertShape& shape, double assignments, double active
           static_cast<double>(shape.hidden),
           static_cast<double>(shape.intermediate),
           static_cast<double>(shape.experts),
+          static_cast<double>(shape.top_k),
           0};
 }
 

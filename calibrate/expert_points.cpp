@@ -41,6 +41,7 @@ ExpertPoint even_point(const ExpertShapeCurve& curve, double tokens, double seco
   point.hidden = curve.hidden;
   point.intermediate = curve.intermediate;
   point.experts = curve.experts;
+  point.top_k = curve.top_k;
   point.seconds = seconds;
   return point;
 }
@@ -51,8 +52,14 @@ RooflineWork work_of(const ExpertPoint& point, Dtype dtype, bool gated) {
 }
 
 Features features_of(const ExpertPoint& point) {
-  return {std::log2(point.assignments / point.active), std::log2(point.active),
-          std::log2(point.hidden), std::log2(point.intermediate), std::log2(point.experts)};
+  const bool crowded = point.assignments > point.experts * point.top_k;
+  return {std::log2(point.assignments / point.active),
+          std::log2(point.active),
+          std::log2(point.hidden),
+          std::log2(point.intermediate),
+          std::log2(point.experts),
+          std::log2(point.top_k),
+          crowded ? 1.0 : 0.0};
 }
 
 Dtype table_dtype(std::string_view name, const Place& place) {

@@ -38,6 +38,7 @@ struct ExpertPoint {
   double hidden = 0;
   double intermediate = 0;
   double experts = 0;
+  double top_k = 1;
   double seconds = 0;
 };
 

@@ -12,6 +12,7 @@
 #include "calibrate/fit_attention.hpp"
 #include "calibrate/fit_experts.hpp"
 #include "calibrate/fit_gemm.hpp"
+#include "calibrate/fit_machine.hpp"
 #include "calibrate/fit_memory.hpp"
 #include "sim/base/errors.hpp"
 
@@ -35,6 +36,8 @@ struct Rows {
   std::vector<GemmRow> gemms;
   std::vector<AttentionRow> attention;
   std::vector<MemoryRow> memory;
+  std::vector<ExchangeCurve> exchanges;
+  std::vector<EnergyPoint> energy;
 };
 
 template <class Row>
@@ -67,13 +70,18 @@ Rows read_all(const std::vector<std::filesystem::path>& paths, const FitOptions&
       append(rows.gemms, read_gemm_rows(table, options.gpu));
     } else if (is_memory_table(table)) {
       append(rows.memory, read_memory_rows(table, options.gpu));
+    } else if (is_all_to_all_table(table)) {
+      append(rows.exchanges, read_all_to_all(table, options.gpu));
+    } else if (is_energy_table(table)) {
+      append(rows.energy, read_energy(table, options.gpu));
     } else if (is_attention_table(table)) {
       append(rows.attention, read_attention_rows(table, options.gpu));
     } else {
       throw InputError({{Severity::error,
                          {table.file(), 0, 0, ""},
                          "this is no table of kernel times that fit knows",
-                         "columns moe_dtype, gemm_dtype, mla_dtype, bmm_dtype, num_heads or op",
+                         "columns moe_dtype, gemm_dtype, mla_dtype, bmm_dtype, num_heads, op, "
+                         "bytes_per_rank or joules",
                          "see calibrate/README.md for the layouts"}});
     }
   }
@@ -91,7 +99,7 @@ Rows read_all(const std::vector<std::filesystem::path>& paths, const FitOptions&
   std::erase_if(rows.experts, check);
   std::erase_if(rows.gemms, check);
   fit.used = static_cast<int>(rows.experts.size() + rows.gemms.size() + rows.attention.size() +
-                              rows.memory.size());
+                              rows.memory.size() + rows.exchanges.size() + rows.energy.size());
   return rows;
 }
 
@@ -134,21 +142,26 @@ std::vector<Row> choose_engine(const std::vector<Row>& rows, const std::string& 
 
 // TensorRT-LLM runs fp4 experts by its generated kernels (TRTLLM-Gen), which its own table does
 // not time; FlashInfer carries the same kernels into SGLang, whose table does. They come first:
-// CUTLASS, which the table has, is what they replace.
-void add_generated_kernels(const std::vector<ExpertRow>& rows, const Device& device,
-                           Profile& profile) {
-  if (profile.engine != "trtllm") return;
+// CUTLASS, which the table has, is what they replace. It is kept for comparison, without the
+// lanes of expert parallelism.
+void fit_experts(const std::vector<ExpertRow>& rows, const Device& device, Profile& profile) {
+  auto own = choose_engine(rows, "expert kernels", profile);
   std::vector<ExpertRow> generated;
-  std::copy_if(rows.begin(), rows.end(), std::back_inserter(generated), [](const auto& row) {
-    return row.key.engine == "sglang" && row.key.dtype == Dtype::fp4 && row.gated &&
+  std::copy_if(rows.begin(), rows.end(), std::back_inserter(generated), [&](const auto& row) {
+    return profile.engine == "trtllm" && row.key.engine == "sglang" &&
+           row.key.dtype == Dtype::fp4 && row.gated &&
            row.key.kernel.find("flashinfer_trtllm") != std::string::npos;
   });
-  if (generated.empty()) return;
-  auto sections = fit_expert_sections(generated, device);
-  append(sections, std::move(profile.experts));
-  profile.experts = std::move(sections);
-  profile.notes.push_back(
-      "fp4 experts by the generated kernels, as SGLang's table times them through FlashInfer");
+  if (!generated.empty()) {
+    profile.experts = fit_expert_sections(generated, device);
+    std::erase_if(own, [](const ExpertRow& row) {
+      return row.key.dtype == Dtype::fp4 && row.gated && row.parallel > 1;
+    });
+    profile.notes.push_back(
+        "fp4 experts by the generated kernels, as SGLang's table times them through "
+        "FlashInfer");
+  }
+  append(profile.experts, fit_expert_sections(own, device));
 }
 
 // The largest share of the peak that an MLA prefill kernel reaches on long prompts, by the
@@ -255,12 +268,12 @@ Fit fit_profile(const std::vector<std::filesystem::path>& tables, const FitOptio
     throw InputError(fmt::format("the tables hold no usable row for {}", profile.gpu),
                      "rows whose 'system' is this GPU", "");
   }
-  profile.experts =
-      fit_expert_sections(choose_engine(rows.experts, "expert kernels", profile), *device);
-  add_generated_kernels(rows.experts, *device, profile);
+  fit_experts(rows.experts, *device, profile);
   profile.gemms = fit_gemm_sections(choose_engine(rows.gemms, "dense GEMMs", profile), *device);
   fit_attention(rows.attention, *device, fit);
   fit_memory(rows.memory, *device, profile);
+  profile.exchanges = rows.exchanges;
+  profile.energy = rows.energy;
   if (!fit.rejected.empty()) {
     profile.notes.push_back(
         fmt::format("{} of {} rows rejected: above the hardware's peaks, or of another kernel",

@@ -1,151 +1,16 @@
 #include "calibrate/fit_experts.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
-#include <set>
 #include <tuple>
 
 #include "calibrate/expert_model.hpp"
-#include "calibrate/fit_roofline.hpp"
+#include "calibrate/fit_correction.hpp"
 #include "calibrate/fit_skew.hpp"
 
 namespace moesim {
 
 namespace {
-
-using ShapeId = std::tuple<int, int, int, int>;  // hidden, whole width, experts, top_k
-
-ShapeId model_shape(const ExpertShapeCurve& curve) {
-  return {curve.hidden, curve.intermediate * curve.slices, curve.experts * curve.parallel,
-          curve.top_k};
-}
-
-std::set<ShapeId> model_shapes(const ExpertSection& section) {
-  std::set<ShapeId> shapes;
-  for (const ExpertShapeCurve& curve : section.curves) shapes.insert(model_shape(curve));
-  return shapes;
-}
-
-// What is left out at a time: a model shape; of one model under many parallelisms (wide expert
-// parallelism), one parallelism.
-ShapeId fold_of(const ExpertSection& section, const ExpertShapeCurve& curve) {
-  if (model_shapes(section).size() >= 3) return model_shape(curve);
-  return {curve.parallel, 0, 0, 0};
-}
-
-std::set<ShapeId> folds_of(const ExpertSection& section) {
-  std::set<ShapeId> folds;
-  for (const ExpertShapeCurve& curve : section.curves) folds.insert(fold_of(section, curve));
-  return folds;
-}
-
-// The parameters are fitted to whole experts or wide slices: narrow ones are ruled by launch
-// and tile effects, which the neighbours carry. Curves whose load is inferred price their own
-// shape alone, neither inform others nor judge.
-bool shapes_the_roofline(const ExpertSection& section, const ExpertShapeCurve& curve) {
-  const bool wide = std::none_of(section.curves.begin(), section.curves.end(),
-                                 [](const auto& c) { return c.parallel == 1; });
-  return curve.slices <= 4 && curve.most_active == 0 && (wide || curve.parallel == 1);
-}
-
-Roofline fit_curves(const ExpertSection& section, const Device& device) {
-  std::vector<RooflinePoint> points;
-  for (const ExpertShapeCurve& curve : section.curves) {
-    if (!shapes_the_roofline(section, curve)) continue;
-    for (std::size_t i = 0; i < curve.tokens.size(); ++i) {
-      const ExpertPoint point = even_point(curve, curve.tokens[i], curve.seconds[i]);
-      points.push_back({work_of(point, section.key.dtype, section.gated), point.seconds});
-    }
-  }
-  return fit_roofline(points, peak_flops(device, section.key.dtype).value,
-                      device.memory_bandwidth.value);
-}
-
-// Fits, then fits again without the model shapes that lie far off.
-Roofline fit_robustly(const ExpertSection& section, const Device& device) {
-  ExpertSection kept = section;
-  kept.metric.clear();
-  kept.roofline = fit_curves(kept, device);
-  const ExpertModel model(kept, device);
-  std::map<ShapeId, std::vector<double>> residuals;
-  for (const ExpertShapeCurve& curve : section.curves) {
-    for (std::size_t i = 0; i < curve.tokens.size(); ++i) {
-      const ExpertPoint point = even_point(curve, curve.tokens[i], curve.seconds[i]);
-      residuals[model_shape(curve)].push_back(std::log(point.seconds / model.roofline(point)));
-    }
-  }
-  const auto removed = std::erase_if(kept.curves, [&](const ExpertShapeCurve& curve) {
-    return is_outlier(residuals[model_shape(curve)]);
-  });
-  return removed > 0 && !kept.curves.empty() ? fit_curves(kept, device) : kept.roofline;
-}
-
-struct Choice {
-  std::string metric;
-  bool wide_only = false;
-};
-
-// One section per model shape, without it, with its own parameters.
-struct LeaveOut {
-  ShapeId shape;
-  ExpertSection rest;
-};
-
-std::vector<LeaveOut> leave_shapes_out(const ExpertSection& section, const Device& device) {
-  std::vector<LeaveOut> all;
-  for (const ShapeId& shape : folds_of(section)) {
-    LeaveOut one{shape, section};
-    std::erase_if(one.rest.curves, [&](const ExpertShapeCurve& curve) {
-      return fold_of(section, curve) == shape;
-    });
-    one.rest.roofline = fit_robustly(one.rest, device);
-    all.push_back(std::move(one));
-  }
-  return all;
-}
-
-std::vector<HeldOutPoint> predict_left_out(const ExpertSection& section,
-                                           std::vector<LeaveOut>& folds, const Choice& choice,
-                                           const Device& device) {
-  std::vector<HeldOutPoint> points;
-  for (LeaveOut& fold : folds) {
-    fold.rest.metric = choice.metric;
-    fold.rest.wide_only = choice.wide_only;
-    const ExpertModel model(fold.rest, device);
-    for (const ExpertShapeCurve& curve : section.curves) {
-      if (fold_of(section, curve) != fold.shape || !shapes_the_roofline(section, curve)) {
-        continue;
-      }
-      for (std::size_t i = 0; i < curve.tokens.size(); ++i) {
-        const ExpertPoint point = even_point(curve, curve.tokens[i], curve.seconds[i]);
-        points.push_back({curve.tokens[i], model.predict(point), point.seconds});
-      }
-    }
-  }
-  return points;
-}
-
-// Chooses the metric; the errors of the chosen one are the section's.
-void choose_metric(ExpertSection& section, const Device& device) {
-  auto folds = leave_shapes_out(section, device);
-  double best = HUGE_VAL;
-  for (const ResidualMetric& metric : metrics_of_residuals()) {
-    for (const bool wide_only : {false, true}) {
-      const Choice choice{std::string(metric.name), wide_only};
-      const HeldOut errors = summarize_held_out(
-          model_shapes(section).size() >= 3 ? "one model shape left out at a time"
-                                            : "one expert parallelism left out at a time",
-          predict_left_out(section, folds, choice, device));
-      const double score = errors.all.median / 0.02 + errors.all.p90 / 0.10;
-      if (score >= best) continue;
-      best = score;
-      section.metric = choice.metric;
-      section.wide_only = choice.wide_only;
-      section.shapes_left_out = errors;
-    }
-  }
-}
 
 // Every inner point predicted from its two neighbours on the same curve.
 HeldOut leave_points_out(const ExpertSection& section) {
@@ -191,7 +56,7 @@ std::string main_version(const std::map<std::string, int>& rows) {
 }
 
 std::vector<ExpertSection> group_curves(const std::vector<ExpertRow>& rows) {
-  using CurveId = std::tuple<ShapeId, int, int, std::string, int>;
+  using CurveId = std::tuple<ModelShape, int, int, std::string, int>;
   std::map<SectionId, std::map<CurveId, std::map<double, std::vector<double>>>> groups;
   std::map<SectionId, std::map<std::string, int>> versions;
   for (const ExpertRow& row : rows) {
@@ -247,14 +112,14 @@ std::vector<ExpertSection> fit_expert_sections(const std::vector<ExpertRow>& row
                                                const Device& device) {
   std::vector<ExpertSection> sections = group_curves(rows);
   for (ExpertSection& section : sections) {
-    section.roofline = fit_robustly(section, device);
+    section.roofline = fit_expert_roofline(section, device);
     section.points_left_out = leave_points_out(section);
-    if (folds_of(section).size() >= 3) choose_metric(section, device);
+    fit_correction(section, device);
     section.skew = fit_skew(section, rows, device);
   }
   // The best known kernel first: it is the one asked for shapes that nobody measured.
   std::stable_sort(sections.begin(), sections.end(), [](const auto& a, const auto& b) {
-    return model_shapes(a).size() > model_shapes(b).size();
+    return count_model_shapes(a) > count_model_shapes(b);
   });
   return sections;
 }

@@ -42,13 +42,19 @@ std::vector<MemoryRow> read_memory_rows(const Table& table, const std::string& g
 
 void fit_memory(const std::vector<MemoryRow>& rows, const Device& device, Profile& profile) {
   const double peak = device.memory_bandwidth.value;
-  std::vector<double> shares, launches;
+  std::vector<double> shares, launches, nodes, streams;
+  for (const MemoryRow& row : rows) {
+    if (row.op == "graph_node") nodes.push_back(row.seconds);
+    if (row.op == "stream_launch") streams.push_back(row.seconds);
+  }
+  profile.memory.graph_node = Seconds{quantile(nodes, 0.5)};
+  profile.memory.stream_launch = Seconds{quantile(streams, 0.5)};
   for (const MemoryRow& row : rows) {
     if (moves_data(row) && row.bytes / row.seconds < 0.1 * peak)
       launches.push_back(row.seconds);
   }
   if (launches.empty()) return;
-  MemoryKernels fit;
+  MemoryKernels fit = profile.memory;
   fit.launch = Seconds{quantile(launches, 0.5)};
   for (const MemoryRow& row : rows) {
     if (!moves_data(row) || row.bytes < 4 * device.l2_cache.value) continue;

@@ -25,7 +25,7 @@ std::vector<MemoryRow> read_memory_rows(const Table& table, const std::string& g
 // move less than a tenth of what the peak would; bandwidth: the median share of the peak,
 // launch taken off, over kernels that move more than four times the L2 cache, rows above the
 // peak left out; error: the median relative error over every row. Nothing changes where rows
-// lack.
+// lack. What an empty kernel costs inside a graph and on a stream is kept beside it.
 void fit_memory(const std::vector<MemoryRow>& rows, const Device& device, Profile& profile);
 
 }  // namespace moesim

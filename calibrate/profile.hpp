@@ -14,7 +14,7 @@
 
 namespace moesim {
 
-inline constexpr int kProfileSchema = 1;
+inline constexpr int kProfileSchema = 2;
 
 // Sections with different keys are never merged: a version alone moves kernels by 4-21 %.
 struct KernelKey {
@@ -25,6 +25,9 @@ struct KernelKey {
 
   friend bool operator==(const KernelKey&, const KernelKey&) = default;
 };
+
+// A curve's weights are kept in thousandths.
+inline constexpr double kWeightUnits = 1000;
 
 // One measured shape: seconds over the tokens that enter the operator, each taking top_k
 // experts of which `share` (1 / expert parallelism) are on this GPU; loads are even.
@@ -41,6 +44,8 @@ struct ExpertShapeCurve {
   std::string version;  // where another than the section's
   std::vector<double> tokens;
   std::vector<double> seconds;
+  // Per point, its part in the correction for other shapes (residuals.hpp); empty: none.
+  std::vector<double> weights;
 
   friend bool operator==(const ExpertShapeCurve&, const ExpertShapeCurve&) = default;
 };
@@ -66,8 +71,7 @@ struct ExpertSection {
   KernelKey key;
   bool gated = true;
   Roofline roofline;
-  std::string metric;      // of residuals.hpp
-  bool wide_only = false;  // neighbours with slices <= 4 only
+  std::string metric;  // of residuals.hpp; empty: the roofline alone
   std::vector<ExpertShapeCurve> curves;
   std::vector<SkewPoint> skew;
   HeldOut shapes_left_out;
@@ -131,12 +135,34 @@ struct HostOverhead {
 };
 
 struct MemoryKernels {
-  Seconds launch{2e-6};     // one small kernel inside a graph
-  double bandwidth = 0.75;  // share of the peak reached by streaming kernels
+  Seconds launch{2e-6};      // one small kernel inside a graph
+  double bandwidth = 0.75;   // share of the peak reached by streaming kernels
+  Seconds graph_node{0};     // an empty kernel inside a graph; 0: not measured
+  Seconds stream_launch{0};  // an empty kernel launched on a stream; 0: not measured
   Provenance provenance = Provenance::assumed;
   double error = 0.3;
 
   friend bool operator==(const MemoryKernels&, const MemoryKernels&) = default;
+};
+
+// All-to-all of one library between GPUs of one machine: seconds over bytes that a rank sends.
+struct ExchangeCurve {
+  std::string engine, version, kernel;
+  int ranks = 0;
+  std::string pattern;  // "uniform", "incast", "pairs", "skewed"
+  std::vector<double> bytes, seconds;
+
+  friend bool operator==(const ExchangeCurve&, const ExchangeCurve&) = default;
+};
+
+// One operation run for seconds on end.
+struct EnergyPoint {
+  std::string kernel, operation;
+  double seconds = 0;  // per run
+  double joules = 0;   // per run
+  double watts = 0;    // over the loop
+
+  friend bool operator==(const EnergyPoint&, const EnergyPoint&) = default;
 };
 
 struct Profile {
@@ -151,6 +177,8 @@ struct Profile {
   std::vector<ExpertSection> experts;
   std::vector<GemmSection> gemms;
   std::vector<AttentionSection> attention;
+  std::vector<ExchangeCurve> exchanges;  // of a measurement; published tables are in network/
+  std::vector<EnergyPoint> energy;       // of a measurement
 
   bool operator==(const Profile&) const = default;
 };

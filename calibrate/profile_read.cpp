@@ -130,9 +130,20 @@ class TomlReader {
                 get<double>(*h, "error", 0)};
     }
     if (const auto* m = t["memory"].as_table()) {
-      p.memory = {Seconds{get<double>(*m, "launch_s", 0)}, get<double>(*m, "bandwidth", 1),
-                  provenance(*m), get<double>(*m, "error", 0)};
+      p.memory = {
+          Seconds{get<double>(*m, "launch_s", 0)},
+          get<double>(*m, "bandwidth", 1),
+          Seconds{m->contains("graph_node_s") ? get<double>(*m, "graph_node_s", 0) : 0},
+          Seconds{m->contains("stream_launch_s") ? get<double>(*m, "stream_launch_s", 0) : 0},
+          provenance(*m),
+          get<double>(*m, "error", 0)};
     }
+    each(t, "all_to_all", [&](const toml::table& s) { p.exchanges.push_back(exchange(s)); });
+    each(t, "energy", [&](const toml::table& s) {
+      p.energy.push_back({get<std::string>(s, "kernel", ""),
+                          get<std::string>(s, "operation", ""), get<double>(s, "seconds", 0),
+                          get<double>(s, "joules", 0), get<double>(s, "watts", 0)});
+    });
     each(t, "experts", [&](const toml::table& s) { p.experts.push_back(expert_section(s)); });
     each(t, "gemm", [&](const toml::table& s) {
       GemmSection section;
@@ -168,6 +179,36 @@ class TomlReader {
     }
   }
 
+  [[nodiscard]] ExchangeCurve exchange(const toml::table& s) const {
+    ExchangeCurve curve{get<std::string>(s, "engine", ""),
+                        get<std::string>(s, "version", ""),
+                        get<std::string>(s, "kernel", ""),
+                        static_cast<int>(get<std::int64_t>(s, "ranks", 0)),
+                        get<std::string>(s, "pattern", ""),
+                        numbers(s, "bytes"),
+                        numbers(s, "seconds")};
+    if (curve.bytes.empty() || curve.bytes.size() != curve.seconds.size()) {
+      fault(s, "an all_to_all has not one time for each of its sizes", "lists of one length");
+    }
+    return curve;
+  }
+
+  // A list of positive numbers.
+  [[nodiscard]] std::vector<double> numbers(const toml::table& s, std::string_view key) const {
+    std::vector<double> out;
+    const auto* list = s[key].as_array();
+    if (list == nullptr) return out;
+    for (const auto& item : *list) {
+      const double value = item.value_or(0.0);
+      if (value > 0 && std::isfinite(value)) {
+        out.push_back(value);
+      } else {
+        fault(item, fmt::format("a number of '{}' is {}", key, value), "positive numbers");
+      }
+    }
+    return out;
+  }
+
   [[nodiscard]] ExpertSection expert_section(const toml::table& s) const {
     ExpertSection section;
     section.key = key(s);
@@ -178,7 +219,6 @@ class TomlReader {
       fault(s, fmt::format("unknown metric '{}'", section.metric),
             "one that this version knows; fit the profile again");
     }
-    section.wide_only = get<bool>(s, "wide_only", false);
     if (const auto* list = s["skew"].as_array()) {
       for (const auto& item : *list) {
         const auto* point = item.as_array();
@@ -219,6 +259,8 @@ class CurveReader {
     return lines;
   }
 
+  [[nodiscard]] int last_line() const { return number_; }
+
  private:
   void fault(std::string message, std::string expected) {
     wrong_.error({file_, number_, 1, std::string(line_.substr(0, 60))}, std::move(message),
@@ -229,7 +271,7 @@ class CurveReader {
     const auto cells = split(line_, ',');
     if (cells[0] == "axis" && cells.size() == 3) {
       axes_[std::string(cells[1])] = values(cells[2], 1);
-    } else if (cells[0] == "experts" && cells.size() == 11) {
+    } else if (cells[0] == "experts" && cells.size() == 12) {
       read_experts(cells);
     } else if (cells[0] == "gemm" && cells.size() == 7) {
       read_gemm(cells);
@@ -251,6 +293,32 @@ class CurveReader {
         return {};
       }
       out.push_back(value);
+    }
+    return out;
+  }
+
+  // "FIRST/STEP W W ..." of `size` points, see profile_write.cpp.
+  std::vector<double> weights(std::string_view text, std::size_t size) {
+    std::vector<double> out;
+    if (text.empty()) return out;
+    const auto words = split(text, ' ');
+    const auto slash = words[0].find('/');
+    auto at = static_cast<std::size_t>(integer(words[0].substr(0, slash)));
+    const int step = slash == std::string_view::npos ? 0 : integer(words[0].substr(slash + 1));
+    if (step < 1) {
+      fault(fmt::format("'{}' does not say whose weights follow", words[0]), "FIRST/STEP");
+      return out;
+    }
+    out.resize(size);
+    for (std::size_t w = 1; w < words.size(); ++w, at += static_cast<std::size_t>(step)) {
+      const double value = parse_number(words[w]);
+      if (at < size && std::isfinite(value)) {
+        out[at] = value / kWeightUnits;
+        continue;
+      }
+      fault(fmt::format("'{}' is no weight of a point", words[w]),
+            fmt::format("finite numbers for at most {} points", size));
+      return {};
     }
     return out;
   }
@@ -299,6 +367,7 @@ class CurveReader {
     c.version = cells[8];
     c.tokens = axis(cells[9]);
     c.seconds = values(cells[10], 1e-6);
+    c.weights = weights(cells[11], c.tokens.size());
     if (std::min({c.hidden, c.intermediate, c.experts, c.top_k, c.parallel, c.slices}) < 1 ||
         c.most_active > c.experts) {
       fault("a size of this shape is zero or beyond the whole", "positive sizes");
@@ -377,7 +446,8 @@ Profile read_profile(const std::filesystem::path& path) {
   const int lines = curves.read(read_file(beside));
   const auto announced = reader.get<std::int64_t>(table, "curve_lines", 0);
   if (lines != announced) {
-    wrong.error({beside.string(), lines, 0, ""}, fmt::format("{} curves are here", lines),
+    wrong.error({beside.string(), curves.last_line(), 0, ""},
+                fmt::format("{} curves are here", lines),
                 fmt::format("{}, as the .toml file says", announced),
                 "the file is truncated or of another profile");
   }

@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 #include <map>
+#include <numeric>
 
 #include "calibrate/profile_io.hpp"
 #include "sim/base/files.hpp"
@@ -73,12 +75,41 @@ std::string head(const Profile& p, const std::string& curves, int lines) {
       number_text(p.memory.error));
 }
 
-std::string sections(const Profile& p) {
+std::string numbers(const std::vector<double>& values) {
+  std::string out = "[";
+  for (const double value : values) out += (out.size() > 1 ? ", " : "") + number_text(value);
+  return out + "]";
+}
+
+// What only a measurement has.
+std::string machine(const Profile& p) {
   std::string out;
+  if (p.memory.graph_node.value > 0 || p.memory.stream_launch.value > 0) {
+    out += fmt::format("graph_node_s = {}\nstream_launch_s = {}\n",
+                       number_text(p.memory.graph_node.value),
+                       number_text(p.memory.stream_launch.value));
+  }
+  for (const ExchangeCurve& c : p.exchanges) {
+    out += fmt::format(
+        "\n[[all_to_all]]\nengine = {}\nversion = {}\nkernel = {}\nranks = {}\npattern = {}\n"
+        "bytes = {}\nseconds = {}\n",
+        toml_text(c.engine), toml_text(c.version), toml_text(c.kernel), c.ranks,
+        toml_text(c.pattern), numbers(c.bytes), numbers(c.seconds));
+  }
+  for (const EnergyPoint& e : p.energy) {
+    out += fmt::format(
+        "\n[[energy]]\nkernel = {}\noperation = {}\nseconds = {}\njoules = {}\nwatts = {}\n",
+        toml_text(e.kernel), toml_text(e.operation), number_text(e.seconds),
+        number_text(e.joules), number_text(e.watts));
+  }
+  return out;
+}
+
+std::string sections(const Profile& p) {
+  std::string out = machine(p);
   for (const ExpertSection& s : p.experts) {
-    out +=
-        fmt::format("\n[[experts]]\n{}gated = {}\n{}metric = {}\nwide_only = {}\n", key(s.key),
-                    s.gated, roofline(s.roofline), toml_text(s.metric), s.wide_only);
+    out += fmt::format("\n[[experts]]\n{}gated = {}\n{}metric = {}\n", key(s.key), s.gated,
+                       roofline(s.roofline), toml_text(s.metric));
     out += "skew = [  # tokens per expert, most loaded / mean, factor\n";
     for (const SkewPoint& point : s.skew) {
       out += fmt::format("  [{:.6g}, {:.6g}, {:.6g}],\n", point.tokens_per_expert,
@@ -121,6 +152,22 @@ class CurveText {
     return text;
   }
 
+  // "FIRST/STEP W W ..." of the points FIRST, FIRST + STEP, ...: the others have no weight.
+  static std::string weights(const std::vector<double>& weights) {
+    std::size_t first = weights.size(), step = 0;
+    for (std::size_t i = weights.size(); i-- > 0;) {
+      if (weights[i] == 0) continue;
+      step = first < weights.size() ? std::gcd(step, first - i) : 0;
+      first = i;
+    }
+    if (first == weights.size()) return "";
+    std::string text = fmt::format("{}/{}", first, std::max<std::size_t>(1, step));
+    for (std::size_t i = first; i < weights.size(); i += std::max<std::size_t>(1, step)) {
+      text += fmt::format(" {:.0f}", weights[i] * kWeightUnits);
+    }
+    return text;
+  }
+
   template <class... Args>
   void line(fmt::format_string<Args...> format, Args&&... args) {
     fmt::format_to(std::back_inserter(body_), format, std::forward<Args>(args)...);
@@ -144,9 +191,9 @@ void write_curves(CurveText& out, const Profile& p) {
       const std::string experts = c.most_active > 0
                                       ? fmt::format("{}:{}", c.experts, c.most_active)
                                       : fmt::format("{}", c.experts);
-      out.line("experts,{},{},{},{},{},{},{},{},{},{}", i, c.hidden, c.intermediate, experts,
+      out.line("experts,{},{},{},{},{},{},{},{},{},{},{}", i, c.hidden, c.intermediate, experts,
                c.top_k, c.parallel, c.slices, c.version, tokens,
-               CurveText::microseconds(c.seconds));
+               CurveText::microseconds(c.seconds), CurveText::weights(c.weights));
     }
   }
   for (std::size_t i = 0; i < p.gemms.size(); ++i) {
@@ -175,14 +222,18 @@ void write_profile(const std::filesystem::path& path, const Profile& profile) {
   write_curves(curves, profile);
   std::filesystem::path beside = path;
   beside.replace_extension(".csv");
-  std::string text =
-      "# Curves of the profile beside this file; microseconds, '-' where not measured.\n"
+  const std::string text =
+      "# Curves of the profile beside this file, which names their sources; microseconds, '-' "
+      "where\n"
+      "# not measured.\n"
       "# axis,NUMBER,VALUES\n"
-      "# experts,SECTION,HIDDEN,INTERMEDIATE,EXPERTS,TOP_K,PARALLEL,SLICES,VERSION,TOKENS,US\n"
+      "# experts,SECTION,HIDDEN,INTERMEDIATE,EXPERTS,TOP_K,PARALLEL,SLICES,VERSION,TOKENS,US,"
+      "WEIGHTS\n"
+      "# WEIGHTS: FIRST/STEP, then thousandths: the points' parts in the correction for "
+      "others\n"
       "# EXPERTS as 256:128 where the benchmark's router could reach 128 of them\n"
       "# gemm,SECTION,M_AXIS,N_AXIS,K_AXIS,M,US (n rows of k)\n"
       "# attention,SECTION,HEADS,KV_HEADS,HEAD_DIM,WINDOW,BATCH,TOKENS,US (batch rows)\n";
-  for (const std::string& source : profile.sources) text += "# " + source + "\n";
   write_file(beside, text + curves.body());
   write_file(path,
              head(profile, beside.filename().string(), curves.lines()) + sections(profile));

@@ -1,9 +1,10 @@
-// The correction that measured neighbours make to the roofline.
+// The correction that measured shapes make to the roofline.
 //
-// A point's features are log2 of (tokens per active expert, active experts, hidden,
-// intermediate, experts). Its correction is the residual log(measured / roofline) of its
-// nearest neighbours, combined by ordinary distance weights or by simple kriging with an
-// exponential covariance: far from every measurement it falls back to the roofline.
+// Residuals log(measured / roofline) are a Gaussian process (Rasmussen and Williams 2006,
+// chapter 2) over a point's features. Two points are alike by the distance of their features;
+// more so if their experts are as many and as wide, for which an engine tunes its block sizes.
+// What is a curve's own, and each point's noise, says nothing about other shapes. Far from
+// every measurement the correction fades and the roofline is left.
 #pragma once
 
 #include <array>
@@ -13,14 +14,23 @@
 
 namespace moesim {
 
-using Features = std::array<double, 5>;
+// log2 of rows per active expert, active experts, hidden, intermediate, experts and top_k; then
+// 1 where tokens outnumber the layer's experts, else 0: an untuned Triton kernel takes larger
+// tiles.
+using Features = std::array<double, 7>;
 
-// How near two points are, and how neighbours are combined.
 struct ResidualMetric {
   std::string_view name;
-  Features weight;     // per unit of log2
-  int neighbours = 6;  // at most 32
-  double nugget = 0;   // variance of the noise, of the covariance's 1; 0: inverse distance
+  Features weight;       // distance per unit of a feature; covariance shape^2 exp(-distance)
+  double shape = 0.5;    // standard deviations of log time: of what shapes have in common,
+  double config = 0.1;   // of as many experts as wide,
+  double curve = 0.03;   // of one curve alone,
+  double noise = 0.015;  // of a point
+
+  // Between two points of different curves.
+  [[nodiscard]] double covariance(const Features& a, const Features& b) const;
+  // What two points of one curve share besides, its own point's noise apart.
+  [[nodiscard]] double curve_covariance(const Features& a, const Features& b) const;
 };
 
 // The metrics among which a fit chooses by held-out error; by name in a profile.
@@ -29,17 +39,17 @@ const ResidualMetric* find_residual_metric(std::string_view name);
 
 class ResidualField {
  public:
-  ResidualField(const ResidualMetric& metric, std::span<const Features> at,
-                std::span<const double> residuals);
-  // exp of this times the roofline is the prediction.
+  explicit ResidualField(const ResidualMetric& metric);
+  // `weight` is the point's entry of K^-1 y, K the covariance of the points, y their residuals.
+  void add(const Features& at, double weight);
+  // exp of this times the roofline is the prediction: sum of weight x covariance.
   [[nodiscard]] double at(const Features& features) const;
-  // Distance to the nearest point, in the metric.
-  [[nodiscard]] double nearest(const Features& features) const;
 
  private:
   ResidualMetric metric_;
-  std::vector<Features> scaled_;
-  std::vector<double> residuals_;
+  std::vector<Features> points_;
+  std::array<std::vector<double>, std::tuple_size_v<Features>> scaled_;  // by feature
+  std::vector<double> weight_;
 };
 
 }  // namespace moesim

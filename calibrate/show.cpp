@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "sim/base/units_text.hpp"
 
 namespace moesim {
@@ -19,6 +21,34 @@ std::string line(const std::string& name, std::string_view op, const KernelKey& 
                              percent(held.all.median), percent(held.all.p90),
                              percent(held.all.bias), percent(held.small.median),
                              percent(held.middle.median), percent(held.large.median), kernel);
+}
+
+// What only a measurement has; the simulator prices networks by calibrate/profiles/network and
+// power by the cluster's preset.
+std::string machine_lines(const Profile& p) {
+  std::string out;
+  if (p.memory.graph_node.value > 0 || p.memory.stream_launch.value > 0) {
+    out += fmt::format("empty kernels     {} in a graph, {} on a stream (shown only)\n",
+                       to_display(p.memory.graph_node), to_display(p.memory.stream_launch));
+  }
+  for (const ExchangeCurve& c : p.exchanges) {
+    double best = 0;
+    for (std::size_t i = 0; i < c.bytes.size(); ++i) {
+      best = std::max(best, c.bytes[i] / c.seconds[i]);
+    }
+    out += fmt::format(
+        "all-to-all        {} {} {}, {} ranks: {} points, {} at least, {} at best "
+        "(shown only)\n",
+        c.kernel, c.version, c.pattern, c.ranks, c.bytes.size(),
+        to_display(Seconds{*std::min_element(c.seconds.begin(), c.seconds.end())}),
+        to_display(BytesPerSecond{best}));
+  }
+  for (const EnergyPoint& e : p.energy) {
+    out +=
+        fmt::format("energy            {} {}: {:.3g} J in {}, {:.0f} W (shown only)\n",
+                    e.kernel, e.operation, e.joules, to_display(Seconds{e.seconds}), e.watts);
+  }
+  return out;
 }
 
 }  // namespace
@@ -61,6 +91,7 @@ std::string show_profile(const Profile& p) {
   out += fmt::format("small kernels     {} each, {} of the memory's peak ({})\n",
                      to_display(p.memory.launch), percent(p.memory.bandwidth),
                      to_text(p.memory.provenance));
+  out += machine_lines(p);
   out += fmt::format("expert curves     {} exact shapes\n", curves);
   for (const std::string& note : p.notes) out += "note: " + note + "\n";
   out +=

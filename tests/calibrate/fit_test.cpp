@@ -8,10 +8,8 @@
 #include <iostream>
 
 #include "calibrate/cost_model.hpp"
-#include "calibrate/expert_model.hpp"
 #include "calibrate/fit_experts.hpp"
 #include "calibrate/fit_roofline.hpp"
-#include "calibrate/power_law.hpp"
 #include "calibrate/profiles.hpp"
 #include "calibrate/tabulate.hpp"
 
@@ -158,45 +156,8 @@ TEST_CASE("Shapes left out: medians are never worse than the yardstick's nearest
                      << ours.median << " against " << median << ", p90 " << ours.p90
                      << " against " << p90);
     CHECK(ours.median <= median);
-    // Short by up to .01 on three of nineteen; printed, not hidden.
+    // Printed where short, not hidden.
     CHECK_NOFAIL(ours.p90 <= p90);
-  }
-}
-
-TEST_CASE("Wide expert parallelism: most loaded rank over even load, within a tenth") {
-  if (!tables_at_hand()) return;
-  const Table table = Table::read(kTables / "wideep_moe_sglang_decode.csv.gz");
-  for (const char* gpu : {"h100-sxm", "h200-sxm", "b200-sxm"}) {
-    const Device device = *find_device(gpu);
-    const auto rows = read_expert_rows(table, gpu);
-    const auto sections = fit_expert_sections(rows, device);
-    REQUIRE(!sections.empty());
-    const ExpertSection& section = sections.front();
-    const ExpertModel model(section, device);
-    std::vector<double> errors, small;
-    for (const ExpertRow& row : rows) {
-      if (row.distribution == "balanced" || row.key.version != section.key.version) continue;
-      const auto even_row = std::find_if(rows.begin(), rows.end(), [&](const ExpertRow& r) {
-        return r.distribution == "balanced" && r.tokens == row.tokens &&
-               r.parallel == row.parallel && r.key.version == row.key.version;
-      });
-      if (even_row == rows.end()) continue;
-      const double alpha = parse_number(std::string_view(row.distribution).substr(10));
-      const RankLoad load =
-          power_law_rank_load(row.tokens, row.top_k, row.experts, row.parallel, alpha);
-      const ExpertPoint even = even_point(shape_of(row), row.tokens, 0);
-      ExpertPoint most = even;
-      most.assignments = load.assignments;
-      most.active = load.active;
-      const double predicted = model.predict(most) / model.predict(even);
-      const double measured = row.seconds / even_row->seconds;
-      errors.push_back(std::abs(predicted / measured - 1));
-      if (row.tokens / row.parallel <= 16) small.push_back(predicted);
-    }
-    INFO(gpu << ": " << errors.size() << " ratios, median error " << quantile(errors, 0.5)
-             << ", p90 " << quantile(errors, 0.9));
-    CHECK(quantile(errors, 0.5) <= 0.10);
-    CHECK(quantile(small, 0.5) == Approx(1).margin(0.1));
   }
 }
 

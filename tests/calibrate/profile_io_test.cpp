@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <functional>
 
+#include "calibrate/fit.hpp"
 #include "calibrate/profiles.hpp"
+#include "calibrate/show.hpp"
 #include "sim/base/diagnostics.hpp"
 #include "sim/base/errors.hpp"
 #include "sim/base/files.hpp"
@@ -61,7 +63,7 @@ TEST_CASE("Every shipped profile is read and written again to the same bytes") {
 TEST_CASE("A damaged profile is refused with file and line") {
   using Catch::Contains;
   CHECK(complaint([](auto&, auto&) {}).empty());
-  CHECK_THAT(complaint([](auto& toml, auto&) { replace(toml, "schema = 1", "schema = 99"); }),
+  CHECK_THAT(complaint([](auto& toml, auto&) { replace(toml, "schema = 2", "schema = 99"); }),
              Contains("sglang.toml:") && Contains("schema 99"));
   CHECK_THAT(complaint([](auto& toml, auto&) { replace(toml, "\"a100-sxm\"", "\"a999\""); }),
              Contains("sglang.toml:") && Contains("unknown GPU 'a999'"));
@@ -74,7 +76,8 @@ TEST_CASE("A damaged profile is refused with file and line") {
   for (const char* value : {",nan ", ",-5 ", ",0 ", ",x "}) {
     CHECK_THAT(complaint([&](auto&, auto& csv) {
                  const auto line = csv.find("\nexperts,");
-                 const auto times = csv.rfind(',', csv.find('\n', line + 1));
+                 const auto weights = csv.rfind(',', csv.find('\n', line + 1));
+                 const auto times = csv.rfind(',', weights - 1);
                  csv.replace(times, csv.find(' ', times) + 1 - times, value);
                }),
                Contains("sglang.csv:") && Contains("positive number"));
@@ -93,4 +96,59 @@ TEST_CASE("A profile that cannot be written leaves nothing behind") {
 
 TEST_CASE("An unknown profile's name lists what there is and the nearest") {
   CHECK_THROWS_WITH(load_profile("h200-sxm/sglnag"), Catch::Contains("h200-sxm/sglang"));
+}
+
+TEST_CASE(
+    "A measurement's collectives, energy and launch costs go through fit, file and show") {
+  // T(1 KiB) = (10 + 30) / 2 us, the median of two; energy rows without joules are passed over.
+  const fs::path folder = scratch();
+  const std::string key = "system,framework,version,kernel_source,";
+  const std::string nccl = "h200_sxm,moesim,2.21,nccl,";
+  write_file(folder / "all_to_all_h200_sxm.csv",
+             "# source: a test\n" + key + "ranks,pattern,bytes_per_rank,latency\n" + nccl +
+                 "8,uniform,1024,0.01\n" + nccl + "8,uniform,1024,0.03\n" + nccl +
+                 "8,uniform,1048576,0.05\n" + nccl + "8,incast,1024,0.06\n");
+  write_file(folder / "energy_h200_sxm.csv",
+             key + "operation,latency,joules,watts,loop_s,runs\n" +
+                 "h200_sxm,moesim,12.4,cublaslt,gemm bf16 m=64 n=64 k=64,0.5,0.3,600,2,4000\n" +
+                 "h200_sxm,moesim,12.4,cublaslt,copy bf16 bytes=64,0.5,,,,\n");
+  write_file(folder / "memory_kernels_h200_sxm.csv",
+             key + "op,bytes,latency\n" + "h200_sxm,moesim,12.4,own,graph_node,0,0.0015\n" +
+                 "h200_sxm,moesim,12.4,own,stream_launch,0,0.004\n");
+  const Fit fit =
+      fit_profile({folder / "all_to_all_h200_sxm.csv", folder / "energy_h200_sxm.csv",
+                   folder / "memory_kernels_h200_sxm.csv"},
+                  {"h200-sxm", "moesim", Provenance::measured});
+  const Profile& p = fit.profile;
+  REQUIRE(p.exchanges.size() == 2);
+  CHECK(p.exchanges[1].pattern == "uniform");
+  CHECK(p.exchanges[1].bytes == std::vector<double>{1024, 1048576});
+  CHECK(p.exchanges[1].seconds[0] == Approx(20e-6));
+  REQUIRE(p.energy.size() == 1);
+  CHECK(p.energy[0].joules == Approx(0.3));
+  CHECK(p.memory.graph_node.value == Approx(1.5e-6));
+  CHECK(p.memory.stream_launch.value == Approx(4e-6));
+  write_profile(folder / "measured.toml", p);
+  const Profile again = read_profile(folder / "measured.toml");
+  CHECK(again.exchanges == p.exchanges);
+  CHECK(again.energy == p.energy);
+  CHECK(again.memory == p.memory);
+  const std::string shown = show_profile(again);
+  for (const char* words : {"8 ranks: 2 points", "600 W", "1.50 us in a graph"}) {
+    INFO(shown);
+    CHECK(shown.find(words) != std::string::npos);
+  }
+}
+
+TEST_CASE("A collective without a time is told with its line") {
+  const fs::path table = scratch() / "all_to_all_bad.csv";
+  write_file(table,
+             "system,framework,version,kernel_source,ranks,pattern,bytes_per_rank,latency\n"
+             "h200_sxm,moesim,2.21,nccl,8,uniform,1024,nan\n");
+  try {
+    fit_profile({table}, {"h200-sxm", "moesim", Provenance::measured});
+    FAIL("not noticed");
+  } catch (const InputError& problem) {
+    CHECK(std::string(problem.what()).find("all_to_all_bad.csv:2") != std::string::npos);
+  }
 }

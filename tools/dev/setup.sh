@@ -6,7 +6,7 @@ build_packages=(
   g++ cmake ninja-build ccache pkg-config
   libsimgrid-dev libboost-dev libboost-graph-dev libtomlplusplus-dev libcli11-dev libfmt-dev
   nlohmann-json3-dev libprotozero-dev libsqlite3-dev coinor-libcbc-dev libmetis-dev libzstd-dev
-  zlib1g-dev
+  zlib1g-dev libeigen3-dev
   libpugixml-dev libyaml-cpp-dev # NCCL XML and ASTRA-sim YAML: no parsers of our own
 )
 check_packages=(
