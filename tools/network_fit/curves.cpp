@@ -5,17 +5,13 @@
 #include <map>
 #include <tuple>
 
-#include "tools/network_fit/tables.hpp"
+#include "tools/network_fit/rows.hpp"
 
 namespace moesim::network_fit {
 namespace {
 
 using Key = std::tuple<std::string, std::string, std::string, int>;  // system library op ranks
 using Points = std::map<double, double>;                             // bytes -> seconds
-
-double number(const Row& row, const char* column) {
-  return std::strtod(row.at(column).c_str(), nullptr);
-}
 
 // "2.29.2" after "2.3": compares the numbers.
 std::vector<int> version_of(const std::string& text) {

@@ -1,18 +1,12 @@
 // The published tables as samples: what moved, between how many GPUs, how long it took.
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
 #include "sim/base/units.hpp"
 
 namespace moesim::network_fit {
-
-using Row = std::map<std::string, std::string>;
-
-// Rows of a CSV, plain or gzipped, lines that start with # left out. Throws WorldError.
-std::vector<Row> read_csv(const std::string& path);
 
 // One all-to-all of a balanced router, reduced to what the formula of TransportCost needs.
 struct Sample {
