@@ -85,7 +85,7 @@ TEST_CASE("resolved.toml of every shipped scenario reads back to an equal one") 
 
 TEST_CASE("resolved.toml says what a default stands for where it is no value of its own") {
   const std::string text = resolved_toml(read_well(kStart));
-  CHECK(text.find("# dp: all GPUs of the instance / tp\n") != std::string::npos);
+  CHECK(text.find("# dp: all GPUs of a stage / tp\n") != std::string::npos);
   CHECK(text.find("max_batch = 128\n") != std::string::npos);
   CHECK(text.find("nic_bandwidth = \"50 GB/s\"\n") != std::string::npos);
 }
