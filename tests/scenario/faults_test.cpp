@@ -20,13 +20,13 @@ Diagnostic fault(const std::string& text, const std::vector<std::string>& set = 
 TEST_CASE("all faults of a file are told at once, each at its line and column") {
   const auto faults = faults_of(kStart +
                                 "[serving]\n"
-                                "tpp = 1\n"
+                                "ttp = 1\n"
                                 "max_batch = \"many\"\n"
                                 "mode = \"agregated\"\n"
                                 "[traffic]\n"
                                 "arrivals = { rate = \"-3 req/s\" }\n");
   REQUIRE(faults.size() == 4);
-  CHECK(faults[0].place == Place{"a.toml", 7, 1, "tpp = 1"});
+  CHECK(faults[0].place == Place{"a.toml", 7, 1, "ttp = 1"});
   CHECK(faults[0].hint == "did you mean 'tp'?");
   CHECK(faults[1].place == Place{"a.toml", 8, 13, "max_batch = \"many\""});
   CHECK(faults[1].message == "serving.max_batch is 'many'");

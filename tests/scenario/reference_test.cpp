@@ -11,7 +11,7 @@ TEST_CASE("explain tells what a key takes, its default and its meaning") {
   CHECK(explain_key("serving.tp") ==
         "serving.tp\n  GPUs per attention rank\n  takes:   a whole number, 1 to 65536\n"
         "  default: 1\n");
-  CHECK(explain_key("serving.dp").find("default: all GPUs of the instance / tp") !=
+  CHECK(explain_key("serving.dp").find("default: all GPUs of a stage / tp") !=
         std::string::npos);
   CHECK(explain_key("placement.strategy").find("one of linear") != std::string::npos);
   CHECK(explain_key("model.preset").find("deepseek-v3") != std::string::npos);
@@ -26,7 +26,7 @@ TEST_CASE("a bare name is enough, and an element's index does not matter") {
 
 TEST_CASE("an unknown key is met with the nearest one") {
   try {
-    explain_key("serving.tpp");
+    explain_key("serving.ttp");
     FAIL("did not throw");
   } catch (const InputError& e) {
     CHECK(e.diagnostics().front().hint == "did you mean 'serving.tp'?");
