@@ -25,6 +25,9 @@ struct AttentionShape {
   int sliding_window = 0;       // tokens; 0: full attention
   int full_layer_period = 1;    // with a window: one layer in this many is full attention
   int linear_layer_period = 0;  // n: all but one layer in n are linear attention; 0: none
+  // gqa: queries and keys are normalised over all heads at once (MiniMax-M2), which needs their
+  // sums of squares from all tensor-parallel GPUs.
+  bool qk_norm_over_heads = false;
 
   friend bool operator==(const AttentionShape&, const AttentionShape&) = default;
 };

@@ -119,6 +119,11 @@ Seconds LayerCosts::attention_gemms(const RankBatch& batch, double part) const {
   const double tokens = part * batch.tokens();
   if (tokens == 0) return Seconds{0};
   Seconds total = sum_at(projections_, tokens) + costs_->norm(tokens, model_.hidden);
+  if (const AttentionShape& a = model_.attention; a.qk_norm_over_heads) {
+    for (const int heads : {a.heads, a.kv_heads}) {
+      total += costs_->norm(tokens, per_gpu(heads, parallel_.tp) * a.head_dim);
+    }
+  }
   for (const PrefillChunk& chunk : batch.chunks) {
     if (expand_) total += expand_->time(part * chunk.tokens + chunk.context);
   }

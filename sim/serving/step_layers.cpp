@@ -18,6 +18,16 @@ Seconds StepModel::all_reduce(const StepStage& stage, double tokens) const {
       .time;
 }
 
+// Of a layer's attention output; and, where queries and keys are normalised over all heads, of
+// their sums of squares, two fp32 per token.
+Seconds StepModel::attention_all_reduce(const StepStage& stage, double tokens) const {
+  Seconds total = all_reduce(stage, tokens);
+  if (model_.attention.qk_norm_over_heads && parallel_.tp > 1 && tokens > 0) {
+    total += collectives_.time(GroupOp::all_reduce, stage.rank, Bytes{2 * 4.0 * tokens}).time;
+  }
+  return total;
+}
+
 // Without a dispatch every GPU computes its part of every token. One attention rank has them
 // all and adds the parts up; several gather each other's tokens first (padded to the longest)
 // and scatter the sums.
@@ -34,7 +44,9 @@ void StepModel::exchange_whole(const StepStage& stage, MoeLayerTime& time) const
 void StepModel::add_dense_layer(const StepStage& stage, std::size_t kind,
                                 CauseSeconds& time) const {
   add_attention(stage, kind, time);
-  time[Cause::collective] += (2.0 * all_reduce(stage, work_.most_tokens)).value;
+  time[Cause::collective] +=
+      (all_reduce(stage, work_.most_tokens) + attention_all_reduce(stage, work_.most_tokens))
+          .value;
   time[Cause::dense] +=
       slowest(stage, [&](double tokens) { return costs_.dense_ffn(tokens); }).value;
 }
@@ -154,7 +166,7 @@ void StepModel::add_layers(const StepStage& stage, StepReport& report, LinkLedge
   const double part = work_.part;
   LayerParts parts;
   if (moe_ != nullptr) {
-    parts.collective = all_reduce(stage, part * work_.most_tokens);
+    parts.collective = attention_all_reduce(stage, part * work_.most_tokens);
     parts.shared =
         slowest(stage, [&](double tokens) { return costs_.shared_experts(part * tokens); });
     parts.router = slowest(stage, [&](double tokens) { return costs_.router(part * tokens); });

@@ -113,6 +113,7 @@ class StepModel {
   void stagger(std::span<const Seconds> finish, MoeLayerTime& time) const;
   void exchange_whole(const StepStage& stage, MoeLayerTime& time) const;
   [[nodiscard]] Seconds all_reduce(const StepStage& stage, double tokens) const;
+  [[nodiscard]] Seconds attention_all_reduce(const StepStage& stage, double tokens) const;
   [[nodiscard]] Seconds in_shards(const StepStage& stage, GroupOp op, Bytes bytes) const;
   // The slowest rank's time; `time_of` takes the rank's batch tokens.
   template <class TimeOf>

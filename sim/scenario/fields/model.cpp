@@ -39,6 +39,10 @@ const FieldTable& attention_fields() {
                 "All but one layer in this many are linear attention")
               .range(1, 4096)
               .unset("none are"),
+          field(
+              MOESIM_KEY(qk_norm_over_heads),
+              "gqa: queries and keys are normalised over all heads at once, not head by head: "
+              "two more all-reduces per layer under tensor parallelism"),
       }};
   return fields;
 }
