@@ -4,6 +4,7 @@
 
 #include <system_error>
 
+#include "sim/base/errors.hpp"
 #include "sim/base/spelling.hpp"
 #include "sim/scenario/fields.hpp"
 #include "sim/scenario/presets.hpp"
@@ -162,7 +163,8 @@ void add_absent_sections(Node& root) {
 }
 
 // A foreign topology file stands for its cluster from here on: the rest sees nodes and cables.
-void import_cluster(const fs::path& beside, ClusterOptions& cluster, Diagnostics& diagnostics) {
+void import_cluster(const fs::path& beside, const Place& place, ClusterOptions& cluster,
+                    Diagnostics& diagnostics) {
   if (cluster.fabric != "import") return;
   const fs::path near = beside / cluster.file;
   if (!cluster.file.empty() && fs::exists(near)) cluster.file = near.string();
@@ -170,8 +172,12 @@ void import_cluster(const fs::path& beside, ClusterOptions& cluster, Diagnostics
     cluster = imported(cluster);
   } catch (const InputError& error) {
     for (const Diagnostic& d : error.diagnostics()) {
-      diagnostics.error(d.place, d.message, d.expected, d.hint);
+      diagnostics.error(d.place.file.empty() ? place : d.place, d.message, d.expected, d.hint);
     }
+  } catch (const WorldError& error) {
+    diagnostics.error(place, fmt::format("cluster.file: {}", error.what()),
+                      "a file that can be read; its path starts at the scenario's folder or at "
+                      "the current one");
   }
 }
 
@@ -189,7 +195,9 @@ Scenario read_root(Node root, const fs::path& beside, const std::vector<std::str
   add_absent_sections(root);
   Reader(beside, diagnostics, scenario.places)
       .read_table(scenario_fields(), &scenario, root, "");
-  if (!diagnostics.has_errors()) import_cluster(beside, scenario.cluster, diagnostics);
+  if (!diagnostics.has_errors()) {
+    import_cluster(beside, scenario.places.of("cluster.file"), scenario.cluster, diagnostics);
+  }
   return scenario;
 }
 

@@ -89,3 +89,17 @@ TEST_CASE("the place of every key that was given is kept, the preset's in the pr
   CHECK(s.places.of("serving.dp").line == 6);  // of [serving]
   CHECK(s.places.of("slo.ttft_p99") == Place{});
 }
+
+TEST_CASE("a cluster's file that cannot be read is told at its key, with the file's name") {
+  const std::string text = kStart + "fabric = \"import\"\nfile = \"no/such.xml\"\n";
+  const std::vector<Diagnostic> faults = faults_of(text);
+  REQUIRE(faults.size() == 1);
+  CHECK(faults.front().place.file == "a.toml");
+  CHECK(faults.front().place.line == 7);
+  CHECK(faults.front().message.find("no/such.xml: No such file") != std::string::npos);
+  CHECK(faults.front().expected.find("the scenario's folder") != std::string::npos);
+  const std::vector<Diagnostic> none = faults_of(kStart + "fabric = \"import\"\n");
+  REQUIRE(none.size() == 1);
+  CHECK(none.front().message == "cluster.fabric = \"import\" without cluster.file");
+  CHECK(none.front().place.file == "a.toml");
+}
