@@ -109,8 +109,9 @@ void AccessSums::direct(const Traffic& t) {
     experts.network[r].put(rest(in_[r], near_in_[r]), network_inverse_);
   }
   if (!t.ranks->forwards() || t.ranks->domains() == 1) return;
+  meet_own_lane(t);
   t.direction == Direction::forward ? leave(t) : leave_backward(t);
-  for (std::size_t r = 0; r < ranks; ++r) hand_over(r, leaving_[r], own_[r]);
+  for (std::size_t r = 0; r < ranks; ++r) hand_over(r);
 }
 
 void AccessSums::relayed(const Traffic& t) {
@@ -143,6 +144,7 @@ void AccessSums::padded(const Traffic& t) {
       side->local[r].put((lanes - 1) * each, local_inverse_);
       side->local[r].put(handed, network_inverse_);
       side->network[r].put(lanes * (domains - 1) * each, network_inverse_);
+      side->network[r].handed = handed * network_inverse_;
     }
   }
 }

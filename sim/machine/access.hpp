@@ -13,6 +13,7 @@ struct AccessLoads {
   struct Load {
     double bytes = 0;
     double work = 0;
+    double handed = 0;  // of the work, by a NIC: from GPUs of other lanes, over the NVSwitch
 
     void put(double more, double inverse_efficiency) {
       bytes += more;
@@ -34,6 +35,10 @@ class AccessSums {
   const AccessLoads& sum(const Traffic& traffic);
 
  private:
+  struct OwnLane {  // bytes between a rank and those of its lane in other domains
+    double sent = 0;
+    double got = 0;
+  };
   // The sources of one domain that share a row.
   struct Home {
     std::size_t group;
@@ -50,7 +55,9 @@ class AccessSums {
   void direct(const Traffic& t);
   void relayed(const Traffic& t);
   void padded(const Traffic& t);
-  void hand_over(std::size_t r, double all, double own);
+  void hand_over(std::size_t r);
+  void lane_shares(const Traffic& t);
+  void meet_own_lane(const Traffic& t);
   void leave(const Traffic& t);
   void leave_backward(const Traffic& t);
   [[nodiscard]] double self(std::size_t r, std::size_t lanes) const {
@@ -74,8 +81,8 @@ class AccessSums {
   std::vector<double> lane_share_;    // [groups * lanes]
   std::vector<double> in_;            // [ranks] from everywhere
   std::vector<double> near_in_;       // [ranks] from the own domain
-  std::vector<double> leaving_;       // [ranks] bytes that leave by the rank's NIC ...
-  std::vector<double> own_;           // [ranks] ... those of the rank itself
+  std::vector<double> leaving_;       // [ranks] bytes by the rank's NIC, whosever they are
+  std::vector<OwnLane> own_;          // [ranks]
   std::vector<double> lane_to_domain_;  // [ranks] from the rank's lane to its domain
   std::vector<double> lane_to_rank_;    // [ranks] from the rank's lane to itself
   std::vector<double> landing_;         // [ranks] relayed from the rank's lane to its domain

@@ -1,5 +1,6 @@
 // Sums by lane: what leaves a domain by the NIC of another lane, what lands there relayed.
 #include <algorithm>
+#include <utility>
 
 #include "sim/machine/access.hpp"
 
@@ -14,8 +15,8 @@ std::size_t z(int i) { return static_cast<std::size_t>(i); }
 
 }  // namespace
 
-// Data for lane l leaves its domain by the NIC of lane l.
-void AccessSums::leave(const Traffic& t) {
+// lane_share_[groups * lanes]: of one token, to all ranks of the lane.
+void AccessSums::lane_shares(const Traffic& t) {
   const std::size_t ranks = z(t.ranks->ranks());
   const std::size_t lanes = z(t.ranks->lanes());
   lane_share_.assign(lanes, 0.0);
@@ -28,21 +29,33 @@ void AccessSums::leave(const Traffic& t) {
   t.share->each_departure([&](std::size_t g, std::size_t d, double departure) {
     lane_share_[g * lanes + d % lanes] += departure;
   });
-  leaving_.assign(ranks, 0.0);
+}
+
+// By the same rail in both domains, so that no other GPU's NIC is crossed.
+void AccessSums::meet_own_lane(const Traffic& t) {
+  const std::size_t ranks = z(t.ranks->ranks());
+  const std::size_t lanes = z(t.ranks->lanes());
+  lane_shares(t);
+  by_lane(t);
+  own_.resize(ranks);
+  for (std::size_t r = 0; r < ranks; ++r) {
+    const double to_lane = lane_share_[homes_[home_of_[r]].group * lanes + r % lanes];
+    const double own = self(r, lanes);
+    own_[r] = {t.weight[r] * rest(to_lane, own), rest(lane_to_rank_[r], t.weight[r] * own)};
+    if (t.direction == Direction::backward) std::swap(own_[r].sent, own_[r].got);
+  }
+}
+
+// Data for lane l leaves its domain by the NIC of lane l.
+void AccessSums::leave(const Traffic& t) {
+  const std::size_t lanes = z(t.ranks->lanes());
+  leaving_.assign(home_of_.size(), 0.0);
   for (std::size_t h = 0; h < homes_.size(); ++h) {
     const double* share = &home_share_[h * lanes];
     const double* to_lane = &lane_share_[homes_[h].group * lanes];
     double* all = &leaving_[homes_[h].domain * lanes];
     for (std::size_t l = 0; l < lanes; ++l) {
       all[l] += homes_[h].weight * rest(to_lane[l], share[l]);
-    }
-  }
-  own_.resize(ranks);
-  std::size_t r = 0;
-  while (r < ranks) {
-    for (std::size_t l = 0; l < lanes; ++l, ++r) {
-      const double to_lane = lane_share_[homes_[home_of_[r]].group * lanes + l];
-      own_[r] = t.weight[r] * rest(to_lane, self(r, lanes));
     }
   }
 }
@@ -80,25 +93,23 @@ void AccessSums::by_lane(const Traffic& t) {
   }
 }
 
-// The same as leave() where every d sends to every s.
+// The same where every d sends to every s.
 void AccessSums::leave_backward(const Traffic& t) {
-  const std::size_t ranks = z(t.ranks->ranks());
-  const std::size_t lanes = z(t.ranks->lanes());
-  by_lane(t);
-  leaving_.resize(ranks);
-  own_.resize(ranks);
-  for (std::size_t r = 0; r < ranks; ++r) {
+  leaving_.resize(home_of_.size());
+  for (std::size_t r = 0; r < leaving_.size(); ++r) {
     leaving_[r] = rest(lane_to_domain_[r], t.weight[r] * homes_[home_of_[r]].near);
-    own_[r] = rest(lane_to_rank_[r], t.weight[r] * self(r, lanes));
   }
 }
 
 // What leaves by a NIC that is not its sender's crosses the NVSwitch first.
-void AccessSums::hand_over(std::size_t r, double all, double own) {
-  AccessLoads::Load& nic = loads_.out.network[r];
-  loads_.out.local[r].put(rest(nic.bytes, own), network_inverse_);
-  loads_.in.local[r].put(rest(all, own), network_inverse_);
-  nic = {all, all * network_inverse_};
+void AccessSums::hand_over(std::size_t r) {
+  AccessLoads::Load& out = loads_.out.network[r];
+  AccessLoads::Load& in = loads_.in.network[r];
+  const double handed = rest(leaving_[r], own_[r].sent);
+  loads_.out.local[r].put(rest(out.bytes, own_[r].sent), network_inverse_);
+  loads_.in.local[r].put(handed, network_inverse_);
+  out = {leaving_[r], leaving_[r] * network_inverse_, handed * network_inverse_};
+  in.handed = rest(in.bytes, own_[r].got) * network_inverse_;
 }
 
 // landing_[d]: what crosses the network once per domain, from the lane of d to its domain; row_

@@ -7,6 +7,8 @@
 namespace moesim {
 namespace {
 
+constexpr double kRounding = 1e-9;
+
 // Calls visit(link, load) for every access link of a rank that carries something.
 template <class Visit>
 void visit_links(const GpuPlace& place, const std::span<const Nic> nics,
@@ -40,8 +42,11 @@ Outcome BoundModel::time(const Traffic& traffic, LinkLedger* ledger, Seconds sta
   Seconds last{0}, busy{0};
   for (const CollectiveLoads::Load& load : all.loads) {
     const Seconds transfer = Bytes{load.work} / cluster.bandwidth(load.link);
-    if (load.latency + transfer <= last) continue;
-    last = load.latency + transfer;
+    const Seconds end =
+        std::max(load.latency + transfer,
+                 load.handed_latency + Bytes{load.handed} / cluster.bandwidth(load.link));
+    if (end <= last) continue;
+    last = end;
     busy = transfer;
     out.busiest = load.link;
   }
@@ -78,6 +83,16 @@ const CollectiveLoads& BoundModel::loads(const Traffic& traffic) {
   return loads_;
 }
 
+Seconds BoundModel::busy_inside(const Cluster& cluster) const {
+  Seconds longest{0};
+  for (const CollectiveLoads::Load& load : loads_.loads) {
+    const LinkKind kind = cluster.link(load.link).kind;
+    if (kind != LinkKind::nvlink && kind != LinkKind::pcie) continue;
+    longest = std::max(longest, Bytes{load.work} / cluster.bandwidth(load.link));
+  }
+  return longest;
+}
+
 void BoundModel::from_sums(const Traffic& traffic) {
   const RankGroup& ranks = *traffic.ranks;
   const Cluster& cluster = ranks.cluster();
@@ -89,48 +104,58 @@ void BoundModel::from_sums(const Traffic& traffic) {
                   const bool local = id == place.up || id == place.down;
                   const Seconds latency = local && access.any_local ? ranks.local_latency()
                                                                     : ranks.network_latency();
-                  loads_.loads.push_back({id, load.bytes, load.work, latency});
+                  const double handed = load.handed > kRounding * load.work ? load.handed : 0;
+                  const Seconds later = handed > 0 ? ranks.forwarded_latency() : Seconds{0};
+                  loads_.loads.push_back({id, load.bytes, load.work, latency, handed, later});
                 });
   }
 }
 
 void BoundModel::clear(const Cluster& cluster) {
+  handed_.assign(static_cast<std::size_t>(cluster.links()), 0.0);
   bytes_.assign(static_cast<std::size_t>(cluster.links()), 0.0);
   work_.assign(static_cast<std::size_t>(cluster.links()), 0.0);
   latency_.assign(static_cast<std::size_t>(cluster.links()), Seconds{0});
 }
 
-void BoundModel::collect(const Cluster& cluster) {
+void BoundModel::collect(const Cluster& cluster, Seconds handed_latency) {
   loads_.loads.clear();
   for (std::size_t i = 0; i < work_.size(); ++i) {
     // On a link that is down only rounding is left of what was taken off it.
     if (work_[i] <= 0 || cluster.scale(LinkId{i}) <= 0) continue;
-    loads_.loads.push_back({LinkId{i}, std::max(bytes_[i], 0.0), work_[i], latency_[i]});
+    const double handed = handed_[i] > kRounding * work_[i] ? handed_[i] : 0;
+    loads_.loads.push_back({LinkId{i}, std::max(bytes_[i], 0.0), work_[i], latency_[i], handed,
+                            handed > 0 ? handed_latency : Seconds{0}});
   }
 }
 
 void BoundModel::from_flows(const Traffic& traffic) {
-  const Cluster& cluster = traffic.ranks->cluster();
+  const RankGroup& ranks = *traffic.ranks;
+  const Cluster& cluster = ranks.cluster();
   clear(cluster);
-  const PairPaths& paths = traffic.ranks->paths();
+  const PairPaths& paths = ranks.paths();
   each_rank_flow(traffic, [&](const RankFlow& flow) {
-    const std::size_t pair = traffic.ranks->pair(flow.from, flow.to);
+    const std::size_t pair = ranks.pair(flow.from, flow.to);
     const Seconds way = paths.latency(pair);
+    const bool handed = way.value > ranks.network_latency().value * (1 + kRounding);
     for (const std::uint32_t link : paths.links(pair)) {
       latency_[link] = work_[link] > 0 ? std::min(latency_[link], way) : way;
       bytes_[link] += flow.bytes;
       work_[link] += flow.work;
+      if (handed) handed_[link] += flow.work;
     }
   });
-  collect(cluster);
+  collect(cluster, ranks.forwarded_latency());
 }
 
-void BoundModel::send(const Path& path, double bytes, double work) {
+void BoundModel::send(const Path& path, double bytes, double work, Seconds shortest) {
+  const bool handed = path.latency.value > shortest.value * (1 + kRounding);
   for (const LinkId link : path.links()) {
     Seconds& latency = latency_[link.index()];
     if (latency.value == 0) latency = path.latency;
     bytes_[link.index()] += bytes;
     work_[link.index()] += work;
+    if (handed) handed_[link.index()] += work;
   }
 }
 
@@ -143,6 +168,7 @@ void BoundModel::go_around(const Traffic& traffic) {
     bytes_[load.link.index()] = load.bytes;
     work_[load.link.index()] = load.work;
     latency_[load.link.index()] = load.latency;
+    handed_[load.link.index()] = load.handed;
   }
   for (const RankPair& pair : ranks.detours()) {
     const double bytes = traffic.network_bytes(pair.from, pair.to);
@@ -150,10 +176,10 @@ void BoundModel::go_around(const Traffic& traffic) {
     const double work = bytes / traffic.network_efficiency;
     const GpuId src = ranks.gpus()[static_cast<std::size_t>(pair.from)];
     const GpuId dst = ranks.gpus()[static_cast<std::size_t>(pair.to)];
-    send(cluster.planned_path(src, dst), -bytes, -work);
-    send(cluster.path(src, dst), bytes, work);
+    send(cluster.planned_path(src, dst), -bytes, -work, ranks.network_latency());
+    send(cluster.path(src, dst), bytes, work, ranks.network_latency());
   }
-  collect(cluster);
+  collect(cluster, ranks.forwarded_latency());
 }
 
 }  // namespace moesim

@@ -14,8 +14,10 @@ struct CollectiveLoads {
   struct Load {
     LinkId link;
     double bytes;
-    double work;      // bytes over the transport's efficiency
-    Seconds latency;  // before the first byte can arrive here: the shortest of its pairs
+    double work;        // bytes over the transport's efficiency
+    Seconds latency;    // before the first byte can arrive here: the shortest of its pairs
+    double handed = 0;  // of the work: what comes by way of another GPU ...
+    Seconds handed_latency{0};  // ... and later
   };
   std::vector<Load> loads;
 };
@@ -27,19 +29,23 @@ class BoundModel : public CollectiveModel {
 
   // Valid until the next call. From sums where the fabric allows, else path by path.
   const CollectiveLoads& loads(const Traffic& traffic);
+  // How long the links inside domains are busy with the collective last timed.
+  [[nodiscard]] Seconds busy_inside(const Cluster& cluster) const;
 
  private:
   void from_sums(const Traffic& traffic);
   void from_flows(const Traffic& traffic);
   void go_around(const Traffic& traffic);
-  void send(const Path& path, double bytes, double work);
+  // `shortest`: latency of ways over no other GPU.
+  void send(const Path& path, double bytes, double work, Seconds shortest);
   void clear(const Cluster& cluster);
-  void collect(const Cluster& cluster);
+  void collect(const Cluster& cluster, Seconds handed_latency);
 
   AccessSums sums_;
   CollectiveLoads loads_;
   std::vector<double> bytes_;     // [links]
   std::vector<double> work_;      // [links]
+  std::vector<double> handed_;    // [links] of the work
   std::vector<Seconds> latency_;  // [links]
 };
 

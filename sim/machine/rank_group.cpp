@@ -70,6 +70,11 @@ void RankGroup::look_at_fabric() {
                    cluster_->nics()[static_cast<std::size_t>(place.nic)].rail == lane_[r];
   }
   forwards_ = lane_is_rail && cluster_->forwards();
+  for (std::size_t r = 0; forwards_ && r < gpus_.size(); ++r) {
+    const GpuPlace& place = cluster_->place(gpus_[r]);
+    const BytesPerSecond nic = cluster_->nics()[static_cast<std::size_t>(place.nic)].bandwidth;
+    feeds_nics_ = feeds_nics_ && (lanes_ - 1) * nic <= cluster_->link(place.up).bandwidth;
+  }
   relayed_access_ = fabric->is_nonblocking(lane_is_rail && fabric->has_rails());
   direct_access_ = cluster_->forwards() ? forwards_ && fabric->is_nonblocking(true)
                                         : fabric->is_nonblocking(false);
@@ -78,23 +83,26 @@ void RankGroup::look_at_fabric() {
 // Exact on a grid of alike nodes up to the fabric's own differences, which it samples: every
 // pair that involves the first rank, the last rank or a domain's first rank.
 void RankGroup::measure_latencies() {
-  const auto look = [&](GpuId a, GpuId b) {
-    if (a == b) return;
-    const Seconds latency = cluster_->path(a, b).latency;
-    const bool local = cluster_->domain_of(a) == cluster_->domain_of(b);
-    Seconds& shortest = local ? local_latency_ : network_latency_;
+  const auto shorten = [](Seconds& shortest, Seconds latency) {
     if (shortest.value == 0 || latency < shortest) shortest = latency;
   };
-  std::vector<GpuId> anchors;
+  const auto look = [&](std::size_t a, std::size_t b) {
+    if (a == b) return;
+    const Seconds latency = cluster_->path(gpus_[a], gpus_[b]).latency;
+    if (domain_[a] == domain_[b]) return shorten(local_latency_, latency);
+    shorten(network_latency_, latency);
+    if (forwards_ && lane_[a] != lane_[b]) shorten(forwarded_latency_, latency);
+  };
+  std::vector<std::size_t> anchors;
   if (ranks() <= 128) {
-    anchors = gpus_;
+    for (std::size_t r = 0; r < gpus_.size(); ++r) anchors.push_back(r);
   } else {
     for (const auto& members : members_) {
-      anchors.push_back(gpus_[static_cast<std::size_t>(members.front())]);
+      anchors.push_back(static_cast<std::size_t>(members.front()));
     }
   }
-  for (const GpuId a : anchors) {
-    for (const GpuId b : gpus_) look(a, b);
+  for (const std::size_t a : anchors) {
+    for (std::size_t b = 0; b < gpus_.size(); ++b) look(a, b);
   }
 }
 

@@ -38,9 +38,14 @@ class RankGroup {
   [[nodiscard]] bool access_bound(bool relayed) const {
     return grid_ && (relayed ? relayed_access_ : direct_access_);
   }
+  // No GPU's link inside its domain can hold up the NICs by which it forwards: the bound of
+  // access links is then the makespan to 2 %.
+  [[nodiscard]] bool feeds_nics() const { return feeds_nics_; }
   [[nodiscard]] Seconds local_latency() const { return local_latency_; }      // shortest
   [[nodiscard]] Seconds network_latency() const { return network_latency_; }  // shortest
-  [[nodiscard]] std::size_t pair(int from, int to) const {                    // into paths()
+  // Shortest of those that cross another GPU's NIC, where the group forwards.
+  [[nodiscard]] Seconds forwarded_latency() const { return forwarded_latency_; }
+  [[nodiscard]] std::size_t pair(int from, int to) const {  // into paths()
     return static_cast<std::size_t>(from) * gpus_.size() + static_cast<std::size_t>(to);
   }
   // As they are now; walked when first asked for and after links went down or came back.
@@ -66,9 +71,11 @@ class RankGroup {
   bool grid_ = false;
   bool forwards_ = false;
   bool relayed_access_ = false;
+  bool feeds_nics_ = true;
   bool direct_access_ = false;
   Seconds local_latency_{0};
   Seconds network_latency_{0};
+  Seconds forwarded_latency_{0};
   mutable PairPaths paths_;
   mutable std::vector<RankPair> detours_;
   mutable int detours_of_ = 0;  // Cluster::reroutes when they were looked for
