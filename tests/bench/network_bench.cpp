@@ -30,6 +30,13 @@ ClusterOptions narrow(int nodes) {
   return options;
 }
 
+// Of the process so far: run alone (--benchmark_filter) it is the benchmark's own.
+void show_peak(benchmark::State& state) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  state.counters["peak_MB"] = static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
 void collective(benchmark::State& state, const char* model_name, Pattern pattern,
                 ClusterOptions (*options)(int) = hopper) {
   Setting at(static_cast<int>(state.range(0)), options);
@@ -40,6 +47,7 @@ void collective(benchmark::State& state, const char* model_name, Pattern pattern
     const Traffic& traffic = layer.dispatch(at.demand, Bytes{7392});
     benchmark::DoNotOptimize(model->time(traffic, &ledger).makespan);
   }
+  show_peak(state);
 }
 
 // 58 MoE layers x (dispatch + combine), each layer with its own skew.
@@ -73,9 +81,7 @@ void build(benchmark::State& state) {
     }
     benchmark::DoNotOptimize(latency);
   }
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  state.counters["peak_MB"] = static_cast<double>(usage.ru_maxrss) / 1024;
+  show_peak(state);
 }
 
 BENCHMARK(build)
@@ -101,6 +107,11 @@ BENCHMARK_CAPTURE(collective, fluid_narrow, "fluid", Pattern::per_rank, narrow)
     ->Name("fluid 1 % pairwise, narrow spine")
     ->Arg(64)
     ->Arg(256)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(collective, auto_narrow, "auto", Pattern::per_expert, narrow)
+    ->Name("auto low_latency, narrow spine (1024: <= 200 MB)")
+    ->Arg(1024)
+    ->Iterations(1)
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(step, dedup, Pattern::per_domain)
     ->Name("step of 116, auto, node_dedup (64: <= 50; 256: <= 1000; 1024: <= 10000 ms)")
