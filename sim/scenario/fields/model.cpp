@@ -42,7 +42,7 @@ const FieldTable& attention_fields() {
           field(
               MOESIM_KEY(qk_norm_over_heads),
               "gqa: queries and keys are normalised over all heads at once, not head by head: "
-              "two more all-reduces per layer under tensor parallelism"),
+              "one more all-reduce per layer under tensor parallelism"),
       }};
   return fields;
 }
