@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "sim/base/diagnostics.hpp"
 #include "sim/base/units_text.hpp"
@@ -104,34 +103,19 @@ void TrainingRun::build_pipelines() {
   }
 }
 
-// All GPUs of a stage send their part of a micro-batch's activations to the next stage at once:
-// latency + bytes over the narrowest link, with what the others send over it.
+// All GPUs of a stage send their part of a micro-batch's activations to the next stage at once,
+// and get as much of gradients back.
 void TrainingRun::build_transfers() {
   const Cluster& cluster = deployment_.cluster;
-  const double bytes = 2.0 * layout_.rank_tokens / layout_.tp * deployment_.model.hidden;
   for (int s = 0; s + 1 < layout_.stages; ++s) {
-    Transfer transfer;
-    std::map<LinkId, double> forth;
-    std::map<LinkId, double> both;
-    Seconds latency{0};
-    for (int g = 0; g < layout_.stage_gpus; ++g) {
-      const GpuId from{layout_.first_gpu(s) + g};
-      const GpuId to{layout_.first_gpu(s + 1) + g};
-      const Path path = cluster.path(from, to);
-      const Path back = cluster.path(to, from);
-      latency = std::max(latency, path.latency);
-      for (const LinkId link : path.links()) forth[link] += bytes;
-      for (const LinkId link : path.links()) both[link] += bytes;
-      for (const LinkId link : back.links()) both[link] += bytes;
-    }
-    Seconds busiest{0};
-    for (const auto& [link, load] : forth) {
-      busiest = std::max(busiest, Bytes{load} / cluster.bandwidth(link));
-    }
-    transfer.time = latency + busiest;
-    transfer.bytes.assign(both.begin(), both.end());
-    transfers_.push_back(std::move(transfer));
+    const std::vector<GpuId> here = gpus_from(layout_.first_gpu(s), layout_.stage_gpus);
+    const std::vector<GpuId> next = gpus_from(layout_.first_gpu(s + 1), layout_.stage_gpus);
+    forth_.emplace_back(cluster, here, next);
+    back_.emplace_back(cluster, next, here);
   }
+  const double rows = static_cast<double>(layout_.rank_tokens) / layout_.tp;
+  sent_.assign(static_cast<std::size_t>(layout_.stage_gpus),
+               2.0 * rows * deployment_.model.hidden);
 }
 
 }  // namespace moesim

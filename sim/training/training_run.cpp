@@ -109,7 +109,7 @@ void TrainingRun::measure(int replica, TrainingStep& step) {
     step.combine = std::max(step.combine, once.combine);
   }
   std::vector<Seconds> transfer;
-  for (const Transfer& t : transfers_) transfer.push_back(t.time);
+  for (const PairTransfer& way : forth_) transfer.push_back(way.time(Bytes{sent_.front()}));
   pipeline.stage_end = run_pipeline(pipeline.passes, transfer);
 }
 
@@ -156,9 +156,8 @@ TrainingStep TrainingRun::one_step() {
     other[phase] += layout_.stages * step.phases[phase];
   }
   ledger_.repeat(layout_.micro_batches);
-  for (const Transfer& transfer : transfers_) {
-    for (const auto& [link, bytes] : transfer.bytes) ledger_.add(link, bytes);
-  }
+  for (const PairTransfer& way : forth_) way.account(sent_, ledger_);
+  for (const PairTransfer& way : back_) way.account(sent_, ledger_);
   ledger_.repeat(1);
   return step;
 }

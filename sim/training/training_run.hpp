@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sim/machine/ledger.hpp"
+#include "sim/machine/pair_transfer.hpp"
 #include "sim/metrics/timeline.hpp"
 #include "sim/placement/options.hpp"
 #include "sim/router/options.hpp"
@@ -93,10 +94,6 @@ class TrainingRun {
     std::vector<std::vector<Seconds>> last_backward;  // [stages][layers + 1]
     std::vector<Seconds> stage_end;                   // [stages]
   };
-  struct Transfer {
-    Seconds time{0};
-    std::vector<std::pair<LinkId, double>> bytes;  // of one micro-batch, one way and back
-  };
   void build_stages();
   void build_pipelines();
   void build_transfers();
@@ -114,7 +111,9 @@ class TrainingRun {
   std::unique_ptr<Router> router_;
   std::vector<StageModel> stages_;       // [stages]
   std::vector<GradientSync> gradients_;  // [stages]
-  std::vector<Transfer> transfers_;      // [stages - 1]
+  std::vector<PairTransfer> forth_;      // [stages - 1] to the next stage
+  std::vector<PairTransfer> back_;       // [stages - 1]
+  std::vector<double> sent_;             // [gpus of a stage] bytes of a micro-batch, each way
   std::vector<Pipeline> pipelines_;      // [replicas]
   LinkLedger ledger_;
   Timeline timeline_;
