@@ -33,7 +33,6 @@ void Transfers::start(std::vector<Flow> flows, Machine::FlowsDone done) {
 
 void Transfers::book(std::span<const Flow> flows, std::span<const Seconds> finish,
                      Seconds start) {
-  ledger_.repeat(1);
   for (std::size_t i = 0; i < flows.size(); ++i) {
     ledger_.open(start, finish[i]);
     const Path path = cluster_.path(flows[i].src, flows[i].dst);
