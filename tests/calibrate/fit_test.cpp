@@ -12,19 +12,13 @@
 #include "calibrate/fit_roofline.hpp"
 #include "calibrate/profiles.hpp"
 #include "calibrate/tabulate.hpp"
+#include "tests/calibrate/tables.hpp"
 
 using namespace moesim;
+using namespace moesim::tests;
 namespace fs = std::filesystem;
 
 namespace {
-
-const fs::path kTables = MOESIM_SOURCE "/../shared/data/kernels";
-
-bool tables_at_hand() {
-  if (fs::exists(kTables)) return true;
-  std::cout << "skipped: the measured tables are not beside this checkout\n";
-  return false;
-}
 
 std::vector<ExpertRow> usable_rows(const std::string& gpu, const std::string& engine) {
   std::string file = gpu;

@@ -13,19 +13,13 @@
 #include "calibrate/fit_experts.hpp"
 #include "calibrate/power_law.hpp"
 #include "calibrate/profiles.hpp"
+#include "tests/calibrate/tables.hpp"
 
 using namespace moesim;
+using namespace moesim::tests;
 namespace fs = std::filesystem;
 
 namespace {
-
-const fs::path kTables = MOESIM_SOURCE "/../shared/data/kernels";
-
-bool tables_at_hand() {
-  if (fs::exists(kTables)) return true;
-  std::cout << "skipped: the measured tables are not beside this checkout\n";
-  return false;
-}
 
 struct Ratio {
   double tokens_per_rank, predicted, measured;
