@@ -12,9 +12,6 @@ import tempfile
 from . import recipes
 from .points import SYSTEMS
 
-# vLLM 0.12 in this file takes 50 to 56 ms per token on all its training points, from 4 requests
-# to 16: a server without graphs. The host time per step that fits those six points.
-EAGER = {("vllm", "0.12.0"): {"step_overhead": "28 ms"}}
 ROUTER = {"deepseek-v3": "deepseek-v3"}  # others have no measured skew of their own
 
 
@@ -33,7 +30,6 @@ def scenario_of(point, waves, settings):
     nodes = max(1, layout.gpus // node_gpus)
     gpus = min(layout.gpus, node_gpus)
     serving = recipes.settings(point)
-    serving.update(EAGER.get((config.engine, point.version), {}))
     serving.update(settings)
     serving.update(tp=layout.tp, dp=layout.dp, ep=layout.ep)
     serving["warmup"] = 0.0
