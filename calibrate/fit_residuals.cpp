@@ -20,7 +20,7 @@ using Indices = std::vector<Eigen::Index>;
 // most a quarter of the curves are taken for such.
 constexpr double kStray = 0.25;
 
-// Fewer folds cannot choose a metric: they take the first, found on B200's small sections.
+// Fewer folds cannot choose a metric: they take the last, found on B200's small sections.
 constexpr int kFewFolds = 8;
 
 Matrix covariance(const ResidualMetric& metric, const ResidualPoints& points) {
@@ -204,7 +204,7 @@ std::vector<ResidualChoice> fit_residuals(const ResidualPoints& points,
   std::vector<std::vector<int>> strays(withouts.size());
   std::vector<Best> best(withouts.size());
   auto metrics = metrics_of_residuals();
-  if (folds.count() < kFewFolds) metrics = metrics.first(1);
+  if (folds.count() < kFewFolds) metrics = metrics.last(1);
   for (const ResidualMetric& metric : metrics) {
     const Solved solved(metric, points);
     for (std::size_t i = 0; i < withouts.size(); ++i) {

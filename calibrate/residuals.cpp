@@ -9,7 +9,6 @@ namespace {
 
 // Scales found by leaving model shapes out of the tables of A100, H100, H200 and B200.
 constexpr std::array<ResidualMetric, 10> kMetrics{{
-    {"few", {0.6, 0.1, 0.1, 0.3, 0, 0, 0}, 0.3, 0.02},
     {"even", {0.3, 0.1, 0.1, 0.1, 0, 0, 0}},
     {"top_k", {0.3, 0.1, 0.1, 0.1, 0.05, 0.1, 0}},
     {"top_k_only", {0.3, 0.1, 0.1, 0.1, 0.05, 0.3, 0}},
@@ -19,6 +18,7 @@ constexpr std::array<ResidualMetric, 10> kMetrics{{
     {"near", {0.6, 0.2, 0.2, 0.2, 0.1, 0.1, 0}},
     {"local", {1, 0.4, 0.3, 0.3, 0.1, 0.1, 0}, 0.3},
     {"nearest", {3, 1, 1, 1, 0.1, 0.1, 0}, 0.2},
+    {"few", {0.6, 0.1, 0.1, 0.3, 0, 0, 0}, 0.3, 0.02},
 }};
 
 // Along a curve: rows per expert and active experts, per unit of log2.
