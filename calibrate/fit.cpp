@@ -140,28 +140,37 @@ std::vector<Row> choose_engine(const std::vector<Row>& rows, const std::string& 
   return chosen;
 }
 
-// TensorRT-LLM runs fp4 experts by its generated kernels (TRTLLM-Gen), which its own table does
-// not time; FlashInfer carries the same kernels into SGLang, whose table does. They come first:
-// CUTLASS, which the table has, is what they replace. It is kept for comparison, without the
-// lanes of expert parallelism.
-void fit_experts(const std::vector<ExpertRow>& rows, const Device& device, Profile& profile) {
-  auto own = choose_engine(rows, "expert kernels", profile);
+// TensorRT-LLM has generated kernels (TRTLLM-Gen), which its own table does not time; FlashInfer
+// carries the same ones into SGLang, whose table does.
+std::vector<ExpertRow> generated_kernels(const std::vector<ExpertRow>& rows, Dtype dtype,
+                                         const Profile& profile) {
   std::vector<ExpertRow> generated;
   std::copy_if(rows.begin(), rows.end(), std::back_inserter(generated), [&](const auto& row) {
     return profile.engine == "trtllm" && row.key.engine == "sglang" &&
-           row.key.dtype == Dtype::fp4 && row.gated &&
+           row.key.dtype == dtype && row.gated &&
            row.key.kernel.find("flashinfer_trtllm") != std::string::npos;
   });
+  return generated;
+}
+
+// In fp4 the generated kernels are what TensorRT-LLM runs, so they come first; CUTLASS, which its
+// table has, is beside them. In fp8 both are in use.
+void fit_experts(const std::vector<ExpertRow>& rows, const Device& device, Profile& profile) {
+  const auto own = choose_engine(rows, "expert kernels", profile);
+  const auto generated = generated_kernels(rows, Dtype::fp4, profile);
   if (!generated.empty()) {
     profile.experts = fit_expert_sections(generated, device);
-    std::erase_if(own, [](const ExpertRow& row) {
-      return row.key.dtype == Dtype::fp4 && row.gated && row.parallel > 1;
-    });
     profile.notes.push_back(
         "fp4 experts by the generated kernels, as SGLang's table times them through "
         "FlashInfer");
   }
   append(profile.experts, fit_expert_sections(own, device));
+  const auto blocks = generated_kernels(rows, Dtype::fp8_block, profile);
+  if (blocks.empty()) return;
+  append(profile.experts, fit_expert_sections(blocks, device));
+  profile.notes.push_back(
+      "fp8_block experts by the generated kernels beside the engine's own, as SGLang's table "
+      "times them through FlashInfer: calibration.expert_kernel = \"trtllm\"");
 }
 
 // The largest share of the peak that an MLA prefill kernel reaches on long prompts, by the

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <set>
 
 #include "calibrate/devices.hpp"
 #include "calibrate/profile.hpp"
@@ -24,6 +25,26 @@ fs::path profile_folder() { return data_folder() / "calibrate" / "profiles"; }
 bool is_shipped(const std::string& name) {
   const auto names = shipped_profiles();
   return std::binary_search(names.begin(), names.end(), name);
+}
+
+void choose_kernel(Profile& profile, const std::string& name, const std::string& kernel) {
+  const auto chosen = [&](const ExpertSection& s) {
+    return s.key.kernel.find(kernel) != std::string::npos;
+  };
+  std::set<std::pair<Dtype, bool>> formats;
+  std::set<std::string> names;
+  for (const ExpertSection& s : profile.experts) {
+    names.insert(s.key.kernel);
+    if (chosen(s)) formats.insert({s.key.dtype, s.gated});
+  }
+  if (formats.empty()) {
+    throw InputError(
+        fmt::format("no expert kernel of profile '{}' has '{}' in its name", name, kernel),
+        fmt::format("part of one of {}", fmt::join(names, ", ")));
+  }
+  std::erase_if(profile.experts, [&](const ExpertSection& s) {
+    return formats.count({s.key.dtype, s.gated}) > 0 && !chosen(s);
+  });
 }
 
 double unlikeness(const Device& a, const Device& b) {
@@ -64,9 +85,12 @@ std::string nearest_shipped_gpu(const std::string& gpu) {
   return nearest;
 }
 
-std::shared_ptr<const Profile> load_profile(const std::string& name_or_path) {
-  const auto read = [](const fs::path& path) {
-    return std::make_shared<const Profile>(read_profile(path));
+std::shared_ptr<const Profile> load_profile(const std::string& name_or_path,
+                                            const std::string& expert_kernel) {
+  const auto read = [&](const fs::path& path) {
+    Profile profile = read_profile(path);
+    if (!expert_kernel.empty()) choose_kernel(profile, name_or_path, expert_kernel);
+    return std::make_shared<const Profile>(std::move(profile));
   };
   if (is_shipped(name_or_path)) return read(profile_folder() / (name_or_path + ".toml"));
   if (name_or_path.ends_with(".toml")) return read(name_or_path);

@@ -10,12 +10,19 @@ double ffn_params(const ModelShape& model, int intermediate) {
   return (model.gated ? 3.0 : 2.0) * model.hidden * intermediate;
 }
 
+// Attention's output projection, of one layer.
+double output_params_per_layer(const ModelShape& model) {
+  const AttentionShape& a = model.attention;
+  const int width = a.kind == AttentionKind::mla ? a.v_head_dim : a.head_dim;
+  return 1.0 * a.heads * width * model.hidden;
+}
+
 // Of one layer, without biases. MLA as in the DeepSeek-V2 report (2405.04434, section 2.1).
 double attention_params_per_layer(const ModelShape& model) {
   const AttentionShape& a = model.attention;
   const double hidden = model.hidden, heads = a.heads;
   if (a.kind == AttentionKind::gqa) {
-    return hidden * a.head_dim * (2 * heads + 2.0 * a.kv_heads);  // Q and O; K and V
+    return hidden * a.head_dim * (heads + 2.0 * a.kv_heads) + output_params_per_layer(model);
   }
   const double qk_dim = a.qk_nope_dim + a.qk_rope_dim;
   const double queries = a.q_lora_rank > 0
@@ -23,7 +30,7 @@ double attention_params_per_layer(const ModelShape& model) {
                              : hidden * heads * qk_dim;
   const double down = hidden * (a.kv_lora_rank + a.qk_rope_dim);
   const double up = a.kv_lora_rank * heads * (a.qk_nope_dim + a.v_head_dim);
-  return queries + down + up + heads * a.v_head_dim * hidden;
+  return queries + down + up + output_params_per_layer(model);
 }
 
 double embedding_params(const ModelShape& model) {
@@ -143,6 +150,19 @@ double active_params(const ModelShape& model, ActiveCounting counting) {
   return 0;
 }
 
+Dtype ffn_dtype(const ModelShape& model) { return model.ffn_weights.value_or(model.weights); }
+
+Dtype output_dtype(const ModelShape& model) {
+  return model.output_weights.value_or(model.attention_weights);
+}
+
+Bytes attention_bytes_per_layer(const ModelShape& model) {
+  const double output = output_params_per_layer(model);
+  return Bytes{(attention_params_per_layer(model) - output) *
+                   info(model.attention_weights).weight_bytes +
+               output * info(output_dtype(model)).weight_bytes};
+}
+
 Bytes expert_bytes(const ModelShape& model) {
   return Bytes{expert_params(model) * info(model.weights).weight_bytes};
 }
@@ -167,12 +187,12 @@ Bytes kv_bytes(const ModelShape& model, double tokens) {
 }
 
 Bytes resident_bytes(const ModelShape& model, LayerRange layers) {
-  const double attention = layers.count() * attention_params_per_layer(model);
   const double ffn = dense_ffn_params(model, layers) + shared_params(model, layers);
   // Never quantised.
   const double bf16 = router_params(model, layers) + embedding_params(model, layers);
-  return Bytes{attention * info(model.attention_weights).weight_bytes +
-               ffn * info(model.weights).weight_bytes + bf16 * info(Dtype::bf16).weight_bytes};
+  return layers.count() * attention_bytes_per_layer(model) +
+         Bytes{ffn * info(ffn_dtype(model)).weight_bytes +
+               bf16 * info(Dtype::bf16).weight_bytes};
 }
 
 Bytes resident_bytes(const ModelShape& model) {

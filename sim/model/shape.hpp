@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,8 +54,10 @@ struct ModelShape {
   bool tied_embeddings = false;
   int vocab = 0;
   AttentionShape attention;
-  Dtype weights = Dtype::bf16;  // experts and dense FFN
+  Dtype weights = Dtype::bf16;  // routed experts
   Dtype attention_weights = Dtype::bf16;
+  std::optional<Dtype> ffn_weights;     // dense FFNs and shared experts; unset: weights
+  std::optional<Dtype> output_weights;  // attention's output projection; unset: attention_weights
   Dtype kv_cache = Dtype::bf16;
   Dtype dispatch = Dtype::fp8_block;  // activations on the wire, dispatch
   Dtype combine = Dtype::bf16;        // activations on the wire, combine
@@ -66,6 +69,10 @@ struct ModelShape {
   friend bool operator==(const ModelShape&, const ModelShape&) = default;
 };
 
+// Number formats of parts that checkpoints quantise apart.
+Dtype ffn_dtype(const ModelShape& model);
+Dtype output_dtype(const ModelShape& model);
+
 // True for the layers (0-based) that hold routed experts.
 bool is_moe_layer(const ModelShape& model, int layer);
 int moe_layer_count(const ModelShape& model);
@@ -74,6 +81,8 @@ int moe_layer_count(const ModelShape& model);
 // dense layers, embeddings and head.
 double expert_params(const ModelShape& model);
 double attention_params(const ModelShape& model);
+// Bytes of one layer's attention weights.
+Bytes attention_bytes_per_layer(const ModelShape& model);
 double total_params(const ModelShape& model);
 double active_params(const ModelShape& model);
 // The same as a published figure may count it: `no_input_embedding` leaves out the embedding

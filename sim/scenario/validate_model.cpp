@@ -96,9 +96,13 @@ bool runs_on(Dtype dtype, const GpuSpec& gpu) {
 }
 
 void check_dtypes(const Scenario& s, Contradictions& tell) {
-  const std::pair<const char*, Dtype> used[] = {
+  std::vector<std::pair<const char*, Dtype>> used = {
       {"model.weights", s.model.weights},
       {"model.attention_weights", s.model.attention_weights}};
+  if (s.model.ffn_weights) used.emplace_back("model.ffn_weights", *s.model.ffn_weights);
+  if (s.model.output_weights) {
+    used.emplace_back("model.output_weights", *s.model.output_weights);
+  }
   for (const NodeKind& kind : node_kinds(s.cluster)) {
     std::string usable;
     for (const DtypeInfo& i : kDtypes) {

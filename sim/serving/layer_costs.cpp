@@ -46,13 +46,14 @@ LayerCosts::LayerCosts(const ModelShape& model, const Parallelism& parallel,
   prepare_kinds();
   const double tp = parallel.tp;
   const double up = model.gated ? 2 : 1;  // gate and up run as one GEMM
+  const Dtype ffn = ffn_dtype(model);
   if (model.dense_layers > 0 || model.experts == 0) {
-    dense_.push_back(gemm(up * model.dense_intermediate / tp, model.hidden, model.weights));
-    dense_.push_back(gemm(model.hidden, model.dense_intermediate / tp, model.weights));
+    dense_.push_back(gemm(up * model.dense_intermediate / tp, model.hidden, ffn));
+    dense_.push_back(gemm(model.hidden, model.dense_intermediate / tp, ffn));
   }
   if (model.shared_intermediate > 0) {
-    shared_.push_back(gemm(up * model.shared_intermediate / tp, model.hidden, model.weights));
-    shared_.push_back(gemm(model.hidden, model.shared_intermediate / tp, model.weights));
+    shared_.push_back(gemm(up * model.shared_intermediate / tp, model.hidden, ffn));
+    shared_.push_back(gemm(model.hidden, model.shared_intermediate / tp, ffn));
   }
   head_ = gemm(model.vocab / tp, model.hidden, Dtype::bf16);
 }
@@ -69,6 +70,7 @@ void LayerCosts::prepare_attention() {
   const double hidden = model_.hidden;
   const double heads = per_gpu(a.heads, parallel_.tp);
   const Dtype dtype = model_.attention_weights;
+  const Dtype output = output_dtype(model_);
   if (a.kind == AttentionKind::mla) {
     // DeepSeek-V2 report (2405.04434) section 2.1. The down-projections are not sharded.
     const double query_rank = a.q_lora_rank;
@@ -76,14 +78,14 @@ void LayerCosts::prepare_attention() {
     projections_.push_back(gemm(query_rank + kv_down, hidden, dtype));
     const double query = heads * (a.qk_nope_dim + a.qk_rope_dim);
     projections_.push_back(gemm(query, query_rank > 0 ? query_rank : hidden, dtype));
-    projections_.push_back(gemm(hidden, heads * a.v_head_dim, dtype));
+    projections_.push_back(gemm(hidden, heads * a.v_head_dim, output));
     // Decodes absorb this one; AttentionCurve::decode has that.
     expand_ = gemm(heads * (a.qk_nope_dim + a.v_head_dim), a.kv_lora_rank, dtype);
     return;
   }
   const double kv_heads = per_gpu(a.kv_heads, parallel_.tp);
   projections_.push_back(gemm((heads + 2 * kv_heads) * a.head_dim, hidden, dtype));
-  projections_.push_back(gemm(hidden, heads * a.head_dim, dtype));
+  projections_.push_back(gemm(hidden, heads * a.head_dim, output));
 }
 
 void LayerCosts::add_core(const AttentionConfig& config) {

@@ -71,6 +71,7 @@ struct ServingOptions {
 
 struct CalibrationOptions {
   std::string profile = "h200-sxm/sglang";
+  std::string expert_kernel;  // part of a kernel's name; empty: the profile's choice
   friend bool operator==(const CalibrationOptions&, const CalibrationOptions&) = default;
 };
 

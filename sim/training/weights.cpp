@@ -60,19 +60,20 @@ Bytes activations(const ModelShape& model, const TrainingOptions& options,
 TrainedWeights layer_weights(const ModelShape& model, const TrainingLayout& layout, int layer) {
   const double tp = layout.tp;
   const double attention = per_layer_attention(model) / tp;
-  const double weight_bytes = info(model.weights).weight_bytes;
+  const double ffn_bytes = info(ffn_dtype(model)).weight_bytes;
   TrainedWeights w;
-  w.bytes = Bytes{attention * info(model.attention_weights).weight_bytes};
+  w.bytes = attention_bytes_per_layer(model) / tp;
   if (is_moe_layer(model, layer)) {
     const double shared = ffn(model, model.shared_intermediate) / tp;
     const double router = 1.0 * model.hidden * model.experts;
     w.shared = attention + shared + router;
     w.experts = expert_params(model) * model.experts / layout.ep;
-    w.bytes += Bytes{(shared + w.experts) * weight_bytes + 2 * router};
+    w.bytes += Bytes{shared * ffn_bytes + 2 * router} +
+               expert_bytes(model) * (1.0 * model.experts / layout.ep);
   } else {
     const double dense = ffn(model, model.dense_intermediate) / tp;
     w.shared = attention + dense;
-    w.bytes += Bytes{dense * weight_bytes};
+    w.bytes += Bytes{dense * ffn_bytes};
   }
   return w;
 }

@@ -39,7 +39,8 @@ TrainingDeployment training_of(const Scenario& scenario, const Cluster& cluster,
 Walk::Walk(const Scenario& scenario, const MakeMachine& make_machine)
     : scenario_(scenario),
       cluster_(std::make_unique<Cluster>(build_cluster(scenario.cluster))),
-      costs_(std::make_unique<CostModel>(load_profile(scenario.calibration.profile),
+      costs_(std::make_unique<CostModel>(load_profile(scenario.calibration.profile,
+                                                      scenario.calibration.expert_kernel),
                                          cluster_->gpu(GpuId{0}).name)) {
   if (scenario_.serving.mode == ServingMode::training) {
     training_ = std::make_unique<TrainingRun>(training_of(scenario_, *cluster_, *costs_));

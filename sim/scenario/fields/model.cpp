@@ -5,9 +5,9 @@ namespace moesim {
 
 namespace {
 
-template <class O>
-Field dtype(std::string name, Dtype O::*member, std::string doc) {
-  std::vector<std::pair<std::string, Dtype>> names;
+template <class O, class D>  // Dtype, or an optional one
+Field dtype(std::string name, D O::*member, std::string doc) {
+  std::vector<std::pair<std::string, D>> names;
   for (const DtypeInfo& i : kDtypes) names.emplace_back(i.name, i.dtype);
   return choice(std::move(name), member, std::move(doc), std::move(names));
 }
@@ -76,8 +76,14 @@ const FieldTable& model_fields() {
           field(MOESIM_KEY(gated), "An expert has three matrices (SwiGLU), else two"),
           field(MOESIM_KEY(tied_embeddings), "The head shares the embedding's weights"),
           field(MOESIM_KEY(vocab), "Vocabulary").range(1, 1 << 28).required(),
-          dtype(MOESIM_KEY(weights), "Number format of experts and dense FFNs"),
+          dtype(MOESIM_KEY(weights), "Number format of routed experts"),
           dtype(MOESIM_KEY(attention_weights), "Number format of attention's weights"),
+          dtype(MOESIM_KEY(ffn_weights), "Number format of dense FFNs and shared experts")
+              .unset("weights"),
+          dtype(MOESIM_KEY(output_weights),
+                "Number format of attention's output projection, which some checkpoints "
+                "quantise alone")
+              .unset("attention_weights"),
           dtype(MOESIM_KEY(kv_cache), "Number format of the KV cache"),
           dtype(MOESIM_KEY(dispatch), "Number format of activations on the way to experts"),
           dtype(MOESIM_KEY(combine), "Number format of activations on the way back"),

@@ -10,6 +10,8 @@ import dataclasses
 import hashlib
 import statistics
 
+from . import launches, recipes
+
 MODELS = {  # model_path's last part -> preset; point releases share the shape of their line
     "DeepSeek-R1": "deepseek-v3",
     "DeepSeek-V3": "deepseek-v3",
@@ -63,9 +65,13 @@ class Config:
     weights: str
     attention_weights: str
     layout: Layout
+    training: bool = False  # of the training part by the layout it was published with
 
     @property
     def held_out(self):
+        """Rows whose layout was corrected may leave the held-out part, never enter it."""
+        if self.training:
+            return False
         # Without tp and dp: of two layouts with the same EP, one may be the other mislabelled.
         # As published, so that a choice of kernel moves nothing from one part to the other.
         published = "mxfp4" if self.weights == "w4a8" else self.weights
@@ -85,7 +91,7 @@ class Point:
     concurrency: int
     ttft: float  # s, median
     tpot: float  # s, median
-    version: str = dataclasses.field(default="", repr=False)  # of the engine, where all agree
+    version: str = ""  # of the engine
 
     @property
     def mode(self):
@@ -141,6 +147,15 @@ def config_of(row):
     return Config(model, row["system"], row["backend"], weights, attention, layout), ""
 
 
+def corrected(config, isl, osl, concurrency, row):
+    """(config as it was launched, reason to leave the row out or "")."""
+    version = row["backend_version"]
+    found, reason = launches.checked(
+        config, launches.launches_of(config, isl, osl, concurrency, version, row["measured"]))
+    found = recipes.as_launched(found, version)
+    return dataclasses.replace(found, training=not config.held_out), reason
+
+
 def read_rows(path):
     with open(path, newline="") as file:
         return list(csv.DictReader(line for line in file if not line.startswith("#")))
@@ -164,11 +179,6 @@ def speculative_rows(groups):
     return {r["id"] for rows in groups.values() for r in rows if run(r) in suspects}
 
 
-def version_of(rows):
-    versions = {r["backend_version"] for r in rows}
-    return versions.pop() if len(versions) == 1 else ""
-
-
 def read_points(path):
     """(points, Counter of reasons -> rows that cannot be replayed)."""
     groups = collections.defaultdict(list)
@@ -188,11 +198,16 @@ def read_points(path):
         if not number(row["concurrency"]):
             left_out["no concurrency"] += 1
             continue
-        key = (config, int(row["isl"]), int(row["osl"]), number(row["concurrency"]))
+        isl, osl, concurrency = int(row["isl"]), int(row["osl"]), number(row["concurrency"])
+        config, reason = corrected(config, isl, osl, concurrency, row)
+        if reason:
+            left_out[reason] += 1
+            continue
+        key = (config, isl, osl, concurrency, row["backend_version"])
         groups[key].append(row)
     fast = speculative_rows(groups)
     points = []
-    for (config, isl, osl, concurrency), rows in groups.items():
+    for (config, isl, osl, concurrency, version), rows in groups.items():
         plain = [r for r in rows if r["id"] not in fast]
         left_out["drafted tokens (MTP) suspected"] += len(rows) - len(plain)
         if not plain:
@@ -200,7 +215,7 @@ def read_points(path):
         points.append(Point(config, isl, osl, concurrency,
                             statistics.median(float(r["silicon_ttft_ms"]) for r in plain) / 1e3,
                             statistics.median(float(r["silicon_tpot_ms"]) for r in plain) / 1e3,
-                            version_of(plain)))
+                            version))
     return sorted(without_twins(points, left_out), key=str), left_out
 
 

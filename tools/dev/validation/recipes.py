@@ -6,6 +6,8 @@ of another time), and the engines' own defaults where a recipe is silent or a po
 source (Qwen3-235B).
 """
 
+import dataclasses
+
 
 def sglang(point):
     """Prefill first; the queue is looked at every `receive_interval` decode steps."""
@@ -58,11 +60,50 @@ def trtllm(point):
 ENGINES = {"sglang": sglang, "vllm": vllm, "trtllm": trtllm}
 
 
+def as_launched(config, version):
+    """MiniMax's first recipes ask for expert parallelism whatever EP is (EP_SIZE >= 1)."""
+    layout = config.layout
+    if config.model == "minimax-m2" and config.weights == "fp8_block" and (
+            (config.system == "h200_sxm" and layout.gpus == 8)
+            or (config.system == "b200_sxm" and version == "0.17.0")):
+        layout = dataclasses.replace(layout, ep=layout.gpus, moe_tp=1)
+    return dataclasses.replace(config, layout=layout)
+
+
+def expert_kernel(point):
+    """The MoE back end that the recipe asks for, where the profile's first one is another."""
+    c = point.config
+    if c.engine == "trtllm" and c.system == "b200_sxm":
+        if c.weights == "fp4" and c.layout.dp > 1:
+            return "cutlass"
+        if c.weights == "fp8_block":  # DEEPGEMM until the recipes of 1.2
+            return "trtllm" if point.version >= "1.2" else "deepgemm"
+    if c.model == "minimax-m2" and c.system == "b200_sxm" and point.version == "0.17.0":
+        return "fused_moe"  # VLLM_USE_FLASHINFER_MOE_FP8 and VLLM_MOE_USE_DEEP_GEMM are 0
+    return ""
+
+
+def formats(point):
+    """Number formats of a checkpoint's weights beside its routed experts'.
+
+    The fp4 checkpoints are NVIDIA's: Kimi-K2.5-NVFP4 quantises routed experts alone and
+    DeepSeek-R1-0528-FP4-v2 all FFNs and attention's output projection (their model cards).
+    Compressed-tensors int4 is of routed experts alone (the card of Kimi-K2.5).
+    """
+    c = point.config
+    if c.model == "kimi-k2" and c.weights in ("fp4", "int4"):
+        return {"attention_weights": "bf16", "ffn_weights": "bf16"}
+    if c.weights == "fp4":
+        return {"attention_weights": "bf16",
+                **({"output_weights": "fp4"} if c.model == "deepseek-v3" else {})}
+    return {"attention_weights": c.attention_weights}
+
+
 def kv_cache(point):
-    """Number format of the KV cache."""
+    """Number format of the KV cache; Kimi-K2.5-NVFP4 brings its own, fp8."""
     c = point.config
     blackwell = c.system in ("b200_sxm", "gb200")
-    if c.model == "qwen3-235b-a22b" or (c.model == "kimi-k2" and c.engine == "vllm"):
+    if c.model == "qwen3-235b-a22b" or c.weights == "int4":
         return "bf16"
     if c.model == "minimax-m2":
         return "fp8" if blackwell and point.version >= "0.19" else "bf16"
