@@ -154,23 +154,31 @@ std::vector<ExpertRow> generated_kernels(const std::vector<ExpertRow>& rows, Dty
 }
 
 // In fp4 the generated kernels are what TensorRT-LLM runs, so they come first; CUTLASS, which its
-// table has, is beside them. In fp8 both are in use.
+// table has, is kept for comparison, without the lanes of expert parallelism. In the other formats
+// both are in use.
 void fit_experts(const std::vector<ExpertRow>& rows, const Device& device, Profile& profile) {
-  const auto own = choose_engine(rows, "expert kernels", profile);
+  auto own = choose_engine(rows, "expert kernels", profile);
   const auto generated = generated_kernels(rows, Dtype::fp4, profile);
   if (!generated.empty()) {
     profile.experts = fit_expert_sections(generated, device);
+    std::erase_if(own, [](const ExpertRow& row) {
+      return row.key.dtype == Dtype::fp4 && row.gated && row.parallel > 1;
+    });
     profile.notes.push_back(
         "fp4 experts by the generated kernels, as SGLang's table times them through "
         "FlashInfer");
   }
   append(profile.experts, fit_expert_sections(own, device));
-  const auto blocks = generated_kernels(rows, Dtype::fp8_block, profile);
-  if (blocks.empty()) return;
-  append(profile.experts, fit_expert_sections(blocks, device));
-  profile.notes.push_back(
-      "fp8_block experts by the generated kernels beside the engine's own, as SGLang's table "
-      "times them through FlashInfer: calibration.expert_kernel = \"trtllm\"");
+  for (const Dtype dtype : {Dtype::fp8_block, Dtype::w4a8}) {
+    const auto beside = generated_kernels(rows, dtype, profile);
+    if (beside.empty()) continue;
+    append(profile.experts, fit_expert_sections(beside, device));
+    profile.notes.push_back(
+        fmt::format("{} experts by the generated kernels beside the engine's own, as SGLang's "
+                    "table times them through FlashInfer: calibration.expert_kernel = "
+                    "\"flashinfer_trtllm\"",
+                    to_text(dtype)));
+  }
 }
 
 // The largest share of the peak that an MLA prefill kernel reaches on long prompts, by the
