@@ -9,6 +9,7 @@ namespace moesim {
 
 void StepEvents::clear() {
   moved.clear();
+  prompts.clear();
   first_token.clear();
   finished.clear();
   handed_over.clear();
@@ -74,6 +75,19 @@ int AttentionRank::tokens_accepted(const RankRequest& request) {
   return std::min(tokens, static_cast<int>(request.output_left));
 }
 
+void AttentionRank::emit(RankRequest& r, int tokens, Seconds now, StepEvents& events) {
+  const bool unseen = r.produced < limits_.first_chunk;
+  r.last_token = now;
+  r.produced += tokens;
+  r.output_left -= tokens;
+  outstanding_ -= tokens;
+  events.output_tokens += tokens;
+  // An answer shorter than a chunk is seen at its end.
+  if (unseen && (r.produced >= limits_.first_chunk || r.output_left == 0)) {
+    events.first_token.push_back(r.request);
+  }
+}
+
 void AttentionRank::complete_prefill(RankRequest& r, Seconds now, StepEvents& events) {
   r.context += r.planned;
   r.prompt_left -= r.planned;
@@ -84,13 +98,9 @@ void AttentionRank::complete_prefill(RankRequest& r, Seconds now, StepEvents& ev
     // Recomputed after a preemption: the gap since its last token is what the user saw.
     events.gaps.push_back({now - r.last_token, 1});
   } else {
-    events.first_token.push_back(r.request);
+    events.prompts.push_back(r.request);
   }
-  r.last_token = now;
-  r.produced += 1;
-  r.output_left -= 1;
-  outstanding_ -= 1;
-  events.output_tokens += 1;
+  emit(r, 1, now, events);
 }
 
 void AttentionRank::complete_decode(RankRequest& r, Seconds now, StepEvents& events) {
@@ -98,12 +108,8 @@ void AttentionRank::complete_decode(RankRequest& r, Seconds now, StepEvents& eve
   const Seconds gap = now - r.last_token;
   if (events.gaps.empty() || events.gaps.back().gap != gap) events.gaps.push_back({gap, 0});
   events.gaps.back().count += 1;
-  r.last_token = now;
   r.context += tokens;
-  r.produced += tokens;
-  r.output_left -= tokens;
-  outstanding_ -= tokens;
-  events.output_tokens += tokens;
+  emit(r, tokens, now, events);
 }
 
 void AttentionRank::complete(Seconds now, StepEvents& events) {

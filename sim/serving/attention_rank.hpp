@@ -45,6 +45,7 @@ struct RankLimits {
   double watermark = 0.01;        // of the blocks, kept free when admitting
   std::int64_t host_blocks = 0;   // room for the KV of preempted requests; 0: recompute
   double speculative_tokens = 0;  // accepted drafts per decode, mean
+  int first_chunk = 1;            // tokens in the first chunk that the client sees
   int domains = 1;
 };
 
@@ -61,7 +62,8 @@ struct StepEvents {
     Cause waited = Cause::queueing;  // admitted: what it waited for
   };
   std::vector<Moved> moved;  // into and out of the running batch, in order
-  std::vector<std::int32_t> first_token;
+  std::vector<std::int32_t> prompts;      // computed to their end, once per request
+  std::vector<std::int32_t> first_token;  // seen by the client
   std::vector<std::int32_t> finished;
   std::vector<RankRequest> handed_over;  // prefill_only
   std::vector<Gap> gaps;                 // between consecutive tokens of a request, pooled
@@ -138,6 +140,7 @@ class AttentionRank {
   void admit(int& budget, StepEvents& events);
   void release(const RankRequest& request);
   int tokens_accepted(const RankRequest& request);
+  void emit(RankRequest& r, int tokens, Seconds now, StepEvents& events);
   void complete_prefill(RankRequest& request, Seconds now, StepEvents& events);
   void complete_decode(RankRequest& request, Seconds now, StepEvents& events);
 

@@ -250,7 +250,7 @@ void Instance::end_step(Seconds begin, StepReport report) {
   report.output_tokens = events_.output_tokens;
   // A prompt counts once, when it is complete, however often it was recomputed.
   std::int64_t prompts = 0;
-  for (const std::int32_t r : events_.first_token) {
+  for (const std::int32_t r : events_.prompts) {
     prompts += recorder_.records()[RequestId{r}.index()].input_tokens;
   }
   recorder_.tokens(now, prompts, report.output_tokens);

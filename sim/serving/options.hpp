@@ -53,6 +53,7 @@ struct ServingOptions {
   int rank_wait = 0;              // steps that prompts wait until every attention rank has some
   int batch_wait = 0;             // steps that prompts wait until there are enough for a step
   double batch_wait_ratio = 0.5;  // enough: this share of max_tokens_per_step
+  int first_chunk = 1;            // tokens that are out when the client sees the first one
   int queue_cap = 0;              // waiting requests per instance; 0: no limit
   Seconds step_overhead{-1};      // host time per step; negative: the profile's
   Seconds queue_deadline{-1};     // unscheduled requests are shed after this; negative: never

@@ -166,6 +166,7 @@ std::vector<AttentionRank> Simulation::build_ranks(int id) const {
                           .kv_blocks = mine.memory.kv_blocks,
                           .host_blocks = static_cast<std::int64_t>(host_blocks),
                           .speculative_tokens = serving.speculative_tokens,
+                          .first_chunk = serving.first_chunk,
                           .domains = static_cast<int>(domains_.size())};
   std::vector<AttentionRank> ranks;
   for (int d = 0; d < mine.parallel.dp; ++d) {

@@ -62,6 +62,24 @@ TEST_CASE("requests and tokens are conserved however long an engine leaves its q
   }
 }
 
+// Streaming in intervals changes what the client sees first, not what the engine does.
+TEST_CASE("a first chunk of n tokens lengthens TTFT by n - 1 steps and ends nothing later") {
+  const auto token = run_small({"requests=1"});
+  const RequestRecord one = token->simulation().recorder().records().front();
+  for (const int n : {2, 10, 31, 32, 100}) {
+    INFO(n << " tokens of 32");
+    const auto walk = run_small({"requests=1", "serving.first_chunk=" + std::to_string(n)});
+    const RequestRecord r = walk->simulation().recorder().records().front();
+    CHECK(r.end == one.end);
+    const double steps = std::min(n, r.output_tokens) - 1;
+    CHECK(r.ttft().value == Approx((one.ttft() + steps * one.tpot()).value).epsilon(0.01));
+  }
+  const auto preempted = run_small({"serving.first_chunk=10"});
+  for (const RequestRecord& r : preempted->simulation().recorder().records()) {
+    REQUIRE(r.state == RequestState::finished);
+  }
+}
+
 // Looked at every n decode steps, the queue makes a request wait for (n - 1) / 2 of them more
 // on average, and for n - 1 at most; a scheduler with nothing to do looks at once, so that n
 // above an answer's length is as good as that length.

@@ -130,6 +130,10 @@ const FieldTable& serving_fields() {
           field(MOESIM_KEY(batch_wait_ratio),
                 "Enough: this share of max_tokens_per_step on one attention rank")
               .range(0, 1),
+          field(MOESIM_KEY(first_chunk),
+                "Output tokens that are out when the client gets its first chunk: engines that "
+                "stream in intervals may hold the first ones back, which lengthens TTFT alone")
+              .range(1, 1 << 20),
           field(MOESIM_KEY(queue_cap),
                 "Waiting requests per instance before one is turned away")
               .range(1)

@@ -62,21 +62,32 @@ def later(day, days):
     return (datetime.date.fromisoformat(day) + datetime.timedelta(days)).isoformat()
 
 
-def checked(config, launches):
-    """(config, reason to leave the row out or ""), the config with the layout it was run in."""
+@dataclasses.dataclass(frozen=True)
+class Checked:
+    config: object            # with the layout it was run in
+    version: str
+    may_draft: bool = False   # servers with drafting and without were launched so
+    reason: str = ""          # to leave the row out
+
+
+def checked(config, launches, version):
     layout = config.layout
     if not launches:
-        return config, ""
+        return Checked(config, version)
     same = [x for x in launches if x.ep == layout.ep and x.dp_attention == (layout.dp > 1)]
     if not same:
         # The same experts' layout with the other attention, else the only one there was.
         same = [x for x in launches if x.ep == layout.ep > 1] or [x for x in launches
                                                                   if not x.drafts]
         if len({(x.ep, x.dp_attention) for x in same}) != 1:
-            return config, "no such layout in the benchmark's search spaces"
+            return Checked(config, version,
+                           reason="no such layout in the benchmark's search spaces")
     if all(x.drafts for x in same):
-        return config, "drafted tokens (MTP): launched only so"
+        return Checked(config, version, reason="drafted tokens (MTP): launched only so")
     n = layout.gpus
     tp, dp = (1, n) if same[0].dp_attention else (n, 1)
     layout = dataclasses.replace(layout, tp=tp, dp=dp, ep=same[0].ep, moe_tp=n // same[0].ep)
-    return dataclasses.replace(config, layout=layout), ""
+    versions = {x.version for x in same}
+    return Checked(dataclasses.replace(config, layout=layout),
+                   version or (versions.pop() if len(versions) == 1 else ""),
+                   any(x.drafts for x in same))

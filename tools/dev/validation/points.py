@@ -37,6 +37,8 @@ HEADS = {"deepseek-v3": 128, "glm-5": 64, "kimi-k2": 64, "minimax-m2": 48,
 # One configuration measured twice, the second this many times faster: it drafted tokens (MTP),
 # which no column tells.
 SPECULATION = 1.3
+# The same where a search space with drafting is known beside one without.
+FASTER = 1.15
 DRAFTS = ("deepseek-v3", "glm-5")  # models with a drafting head
 
 
@@ -148,12 +150,14 @@ def config_of(row):
 
 
 def corrected(config, isl, osl, concurrency, row):
-    """(config as it was launched, reason to leave the row out or "")."""
+    """What launches.py says of the row, with the config as it was launched."""
     version = row["backend_version"]
-    found, reason = launches.checked(
-        config, launches.launches_of(config, isl, osl, concurrency, version, row["measured"]))
-    found = recipes.as_launched(found, version)
-    return dataclasses.replace(found, training=not config.held_out), reason
+    found = launches.checked(
+        config, launches.launches_of(config, isl, osl, concurrency, version, row["measured"]),
+        version)
+    launched = recipes.as_launched(found.config, version)
+    return dataclasses.replace(
+        found, config=dataclasses.replace(launched, training=not config.held_out))
 
 
 def read_rows(path):
@@ -179,10 +183,24 @@ def speculative_rows(groups):
     return {r["id"] for rows in groups.values() for r in rows if run(r) in suspects}
 
 
+def faster_than_plain(groups, may_draft):
+    """Ids of rows that may have drafted tokens and, in some group of their run (a configuration
+    of one version), were faster than a server that was launched without."""
+    fast_runs = set()
+    for (config, *_, version), rows in groups.items():
+        plain = [float(r["silicon_tpot_ms"]) for r in rows if r["id"] not in may_draft]
+        fast = [float(r["silicon_tpot_ms"]) for r in rows if r["id"] in may_draft]
+        if plain and fast and min(fast) * FASTER < min(plain):
+            fast_runs.add((config, version))
+    return {r["id"] for (config, *_, version), rows in groups.items()
+            if (config, version) in fast_runs for r in rows if r["id"] in may_draft}
+
+
 def read_points(path):
     """(points, Counter of reasons -> rows that cannot be replayed)."""
     groups = collections.defaultdict(list)
     left_out = collections.Counter()
+    may_draft = set()  # ids
     for row in read_rows(path):
         if row["mode"] != "agg":
             left_out["disaggregated"] += 1
@@ -199,13 +217,14 @@ def read_points(path):
             left_out["no concurrency"] += 1
             continue
         isl, osl, concurrency = int(row["isl"]), int(row["osl"]), number(row["concurrency"])
-        config, reason = corrected(config, isl, osl, concurrency, row)
-        if reason:
-            left_out[reason] += 1
+        found = corrected(config, isl, osl, concurrency, row)
+        if found.reason:
+            left_out[found.reason] += 1
             continue
-        key = (config, isl, osl, concurrency, row["backend_version"])
-        groups[key].append(row)
-    fast = speculative_rows(groups)
+        groups[(found.config, isl, osl, concurrency, found.version)].append(row)
+        if found.may_draft:
+            may_draft.add(row["id"])
+    fast = speculative_rows(groups) | faster_than_plain(groups, may_draft)
     points = []
     for (config, isl, osl, concurrency, version), rows in groups.items():
         plain = [r for r in rows if r["id"] not in fast]

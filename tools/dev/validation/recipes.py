@@ -112,6 +112,24 @@ def kv_cache(point):
     return "fp8" if blackwell else "bf16"
 
 
+def first_chunk(point):
+    """Tokens that are out when the client sees the first one.
+
+    The recipes stream DeepSeek and gpt-oss in intervals. On training points TTFT is longer than
+    queue and prompt by about 0.6 intervals of SGLang and TensorRT-LLM; vLLM streams the first
+    token at once.
+    """
+    c = point.config
+    if c.engine == "vllm" or c.model == "qwen3-235b-a22b":
+        return 1
+    interval = 10
+    if c.model == "gpt-oss-120b":
+        interval = 20
+    elif c.engine == "sglang" and c.system == "b200_sxm":
+        interval = 30
+    return 1 + round(0.6 * (interval - 1))
+
+
 def settings(point):
     """[serving] values of a point's server; the limit of running requests is a rank's."""
-    return ENGINES[point.config.engine](point)
+    return {**ENGINES[point.config.engine](point), "first_chunk": first_chunk(point)}
