@@ -115,12 +115,12 @@ def kv_cache(point):
 def first_chunk(point):
     """Tokens that are out when the client sees the first one.
 
-    The recipes stream DeepSeek and gpt-oss in intervals. On training points TTFT is longer than
-    queue and prompt by about 0.6 intervals of SGLang and TensorRT-LLM; vLLM streams the first
-    token at once.
+    The recipes stream in intervals. On training points of SGLang and TensorRT-LLM the TTFT of
+    DeepSeek and gpt-oss is longer than queue and prompt by about 0.6 intervals, that of GLM-5 is
+    not; vLLM streams the first token at once.
     """
     c = point.config
-    if c.engine == "vllm" or c.model == "qwen3-235b-a22b":
+    if c.engine == "vllm" or c.model in ("qwen3-235b-a22b", "glm-5"):
         return 1
     interval = 10
     if c.model == "gpt-oss-120b":
