@@ -47,8 +47,9 @@ void StepModel::add_dense_layer(const StepStage& stage, std::size_t kind,
   time[Cause::collective] +=
       (all_reduce(stage, work_.most_tokens) + attention_all_reduce(stage, work_.most_tokens))
           .value;
-  time[Cause::dense] +=
-      slowest(stage, [&](double tokens) { return costs_.dense_ffn(tokens); }).value;
+  time[Cause::dense] += slowest(stage, [](const LayerCosts& gpu, double tokens) {
+                          return gpu.dense_ffn(tokens);
+                        }).value;
 }
 
 void StepModel::add_attention(const StepStage& stage, std::size_t kind,
@@ -167,12 +168,14 @@ void StepModel::add_layers(const StepStage& stage, StepReport& report, LinkLedge
   LayerParts parts;
   if (moe_ != nullptr) {
     parts.collective = attention_all_reduce(stage, part * work_.most_tokens);
-    parts.shared =
-        slowest(stage, [&](double tokens) { return costs_.shared_experts(part * tokens); });
-    parts.router = slowest(stage, [&](double tokens) { return costs_.router(part * tokens); });
+    parts.shared = slowest(stage, [&](const LayerCosts& gpu, double tokens) {
+      return gpu.shared_experts(part * tokens);
+    });
+    parts.router = slowest(
+        stage, [&](const LayerCosts& gpu, double tokens) { return gpu.router(part * tokens); });
   }
   for (int layer = stage.layers.first; layer < stage.layers.end; ++layer) {
-    parts.kind = costs_.kind_of_layer()[static_cast<std::size_t>(layer)];
+    parts.kind = costs_.any().kind_of_layer()[static_cast<std::size_t>(layer)];
     if (is_moe_layer(model_, layer)) {
       LinkId busiest{-1};
       parts.moe =

@@ -1,6 +1,7 @@
 #include "sim/training/stage_model.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace moesim {
 
@@ -12,16 +13,16 @@ constexpr double kBackwardScores = 2.5;  // of scores' and values'
 }  // namespace
 
 StageModel::StageModel(const ModelShape& model, const TrainingOptions& options,
-                       const TrainingLayout& layout, const LayerCosts& costs, int stage,
-                       const RankGroup& rank)
+                       const TrainingLayout& layout, std::vector<const LayerCosts*> costs,
+                       int stage, const RankGroup& rank)
     : model_(model),
       layout_(layout),
-      costs_(costs),
+      costs_({std::move(costs)}),
       layers_(layers_of(model, layout.stages, stage)),
       overlap_(options.overlap),
       recomputes_(options.recompute == Recompute::full),
       rank_(rank),
-      collectives_(rank.cluster().gpu(GpuId{0}).name),
+      collectives_(rank.gpu_name()),
       tokens_(static_cast<std::size_t>(layout.ep),
               static_cast<double>(layout.rank_tokens) / layout.tp) {
   if (overlap_ == Overlap::two_batch && layout.micro_batches < 2) overlap_ = Overlap::none;
@@ -29,9 +30,10 @@ StageModel::StageModel(const ModelShape& model, const TrainingOptions& options,
   for (int layer = 0; layer < layers_.first; ++layer) {
     first_moe_layer_ += is_moe_layer(model, layer) ? 1 : 0;
   }
-  shared_ = costs.shared_experts(layout.rank_tokens);
+  shared_ =
+      slowest([&](const LayerCosts& gpu) { return gpu.shared_experts(layout.rank_tokens); });
   for (int layer = layers_.first; layer < layers_.end; ++layer) {
-    const std::size_t kind = costs.kind_of_layer()[static_cast<std::size_t>(layer)];
+    const std::size_t kind = costs_.any().kind_of_layer()[static_cast<std::size_t>(layer)];
     fixed_.push_back(fixed_part(kind, is_moe_layer(model, layer)));
   }
   fixed_.push_back(ends(stage));
@@ -48,9 +50,13 @@ StageModel::StageModel(const ModelShape& model, const TrainingOptions& options,
 
 LayerPasses StageModel::fixed_part(std::size_t kind, bool is_moe) const {
   const double tokens = layout_.rank_tokens;
-  const Seconds gemms = costs_.attention_gemms(batch_, 1);
-  const Seconds scores = costs_.attention_core(batch_, kind, 1);
-  const Seconds dense = is_moe ? shared_ + costs_.router(tokens) : costs_.dense_ffn(tokens);
+  const Seconds gemms =
+      slowest([&](const LayerCosts& gpu) { return gpu.attention_gemms(batch_, 1); });
+  const Seconds scores =
+      slowest([&](const LayerCosts& gpu) { return gpu.attention_core(batch_, kind, 1); });
+  const Seconds dense = slowest([&](const LayerCosts& gpu) {
+    return is_moe ? gpu.shared_experts(tokens) + gpu.router(tokens) : gpu.dense_ffn(tokens);
+  });
   // One row per token after attention and one after the FFN (Megatron-LM, 1909.08053).
   const int sums = is_moe ? 1 : 2;
   const Seconds collective =
@@ -71,14 +77,15 @@ LayerPasses StageModel::fixed_part(std::size_t kind, bool is_moe) const {
 
 LayerPasses StageModel::ends(int stage) const {
   const double tokens = layout_.rank_tokens;
-  const Seconds embedding = costs_.ends(tokens, 0);
+  const Seconds embedding = slowest([&](const LayerCosts& gpu) { return gpu.ends(tokens, 0); });
   LayerPasses passes;
   if (stage == 0) {
     passes.forward[TrainingPhase::dense] += embedding.value;
     passes.backward[TrainingPhase::dense] += embedding.value;  // rows added to the gradient
   }
   if (stage == layout_.stages - 1) {
-    const Seconds head = costs_.ends(tokens, tokens) - embedding;
+    const Seconds head = slowest(
+        [&](const LayerCosts& gpu) { return gpu.ends(tokens, tokens) - gpu.ends(tokens, 0); });
     passes.forward[TrainingPhase::dense] += head.value;
     passes.backward[TrainingPhase::dense] += kBackward * head.value;
   }

@@ -11,7 +11,9 @@ const FieldTable& calibration_fields() {
       {
           field(MOESIM_KEY(profile),
                 "Kernel profile: GPU/engine as shipped in calibrate/profiles (see `moesim list "
-                "profiles`), or the path of a file from `moesim calibrate`"),
+                "profiles`), or the path of a file from `moesim calibrate`. In a mixed cluster "
+                "GPUs "
+                "of other kinds have the shipped profile of their own and the same engine"),
       }};
   return fields;
 }
