@@ -110,7 +110,10 @@ StepReport StepModel::evaluate(std::span<const AttentionRank> ranks,
   report.prefill = work_.prefill;
   begin(report);
   seen_ = {};
-  if (moe_ != nullptr) draw(share, now);
+  if (moe_ != nullptr) {
+    draw(share, now);
+    expert_tokens_ = moe_->totals().rank_tokens;
+  }
   ledger.repeat(work_.times());
   Seconds longest{0};  // that a stage computes
   for (StepStage& stage : stages_) {
@@ -125,6 +128,10 @@ StepReport StepModel::evaluate(std::span<const AttentionRank> ranks,
         pipeline_.hand_on(stage, stages_, work_, collectives_, ledger).value;
   }
   ledger.repeat(1);  // what others book is theirs alone
+  for (const StepStage& stage : stages_) {
+    account_ranks(stage, ledger);
+    account_experts(stage, expert_tokens_, ledger);
+  }
   const Seconds once{report.time.sum() - report.time[Cause::kv_transfer]};
   report.time[Cause::pipeline] += Pipeline::bubble(once, longest, work_.passes, fill).value;
   if (seen_.most_tokens > 0) report.balancedness = seen_.mean_tokens / seen_.most_tokens;

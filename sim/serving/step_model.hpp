@@ -111,10 +111,6 @@ class StepModel {
   void report_layer(const StepStage& stage, const MoeLayerTime& moe, LinkId busiest,
                     StepReport& report);
   void stagger(std::span<const Seconds> finish, MoeLayerTime& time) const;
-  void exchange_whole(const StepStage& stage, MoeLayerTime& time) const;
-  [[nodiscard]] Seconds all_reduce(const StepStage& stage, double tokens) const;
-  [[nodiscard]] Seconds attention_all_reduce(const StepStage& stage, double tokens) const;
-  [[nodiscard]] Seconds in_shards(const StepStage& stage, GroupOp op, Bytes bytes) const;
   // The slowest rank's time; `time_of` takes the rank's costs and its batch tokens.
   template <class TimeOf>
   [[nodiscard]] Seconds slowest(const StepStage& stage, TimeOf time_of) const {
@@ -127,6 +123,15 @@ class StepModel {
     }
     return most;
   }
+
+  // step_collectives.cpp
+  void exchange_whole(const StepStage& stage, MoeLayerTime& time) const;
+  [[nodiscard]] Seconds all_reduce(const StepStage& stage, double tokens) const;
+  [[nodiscard]] Seconds attention_all_reduce(const StepStage& stage, double tokens) const;
+  [[nodiscard]] Seconds in_shards(const StepStage& stage, GroupOp op, Bytes bytes) const;
+  void account_ranks(const StepStage& stage, LinkLedger& ledger);
+  void account_experts(const StepStage& stage, std::span<const double> rank_tokens,
+                       LinkLedger& ledger);
 
   const ModelShape& model_;
   Parallelism parallel_;
@@ -144,6 +149,8 @@ class StepModel {
   // Of the step in hand.
   StepWork work_;
   Seen seen_;
+  std::vector<double> expert_tokens_;  // [stages * ep] before it
+  std::vector<double> sent_;           // [groups] bytes
 };
 
 }  // namespace moesim

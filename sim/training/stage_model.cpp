@@ -7,6 +7,18 @@ namespace moesim {
 
 namespace {
 
+std::vector<std::vector<GpuId>> ranks_of(const TrainingLayout& layout, int stage) {
+  std::vector<std::vector<GpuId>> ranks(static_cast<std::size_t>(layout.dp));
+  for (int g = 0; g < layout.stage_gpus; ++g) {
+    ranks[static_cast<std::size_t>(g / layout.tp)].emplace_back(layout.first_gpu(stage) + g);
+  }
+  return ranks;
+}
+
+// All-reduces of a layer: one row per token after attention and one after the FFN
+// (Megatron-LM, 1909.08053), which an MoE layer's combine replaces.
+double sums_of(bool is_moe) { return is_moe ? 1 : 2; }
+
 constexpr double kBackward = 2;          // of a product's forward time
 constexpr double kBackwardScores = 2.5;  // of scores' and values'
 
@@ -22,6 +34,7 @@ StageModel::StageModel(const ModelShape& model, const TrainingOptions& options,
       overlap_(options.overlap),
       recomputes_(options.recompute == Recompute::full),
       rank_(rank),
+      rank_traffic_(rank.cluster(), ranks_of(layout, stage)),
       collectives_(rank.gpu_name()),
       tokens_(static_cast<std::size_t>(layout.ep),
               static_cast<double>(layout.rank_tokens) / layout.tp) {
@@ -57,8 +70,7 @@ LayerPasses StageModel::fixed_part(std::size_t kind, bool is_moe) const {
   const Seconds dense = slowest([&](const LayerCosts& gpu) {
     return is_moe ? gpu.shared_experts(tokens) + gpu.router(tokens) : gpu.dense_ffn(tokens);
   });
-  // One row per token after attention and one after the FFN (Megatron-LM, 1909.08053).
-  const int sums = is_moe ? 1 : 2;
+  const double sums = sums_of(is_moe);
   const Seconds collective =
       layout_.tp > 1
           ? collectives_.time(GroupOp::all_reduce, rank_, Bytes{2.0 * tokens * model_.hidden})
@@ -115,6 +127,19 @@ void StageModel::add_experts(int moe_layer, MoeStep& moe, MoeNetwork* network,
     (*pass)[TrainingPhase::expert] = times * time.mean.value;
     (*pass)[TrainingPhase::expert_straggler] = times * wait.value;
   }
+}
+
+void StageModel::account(LinkLedger& ledger) const {
+  if (layout_.tp <= 1) return;
+  double sums = 0;
+  for (int layer = layers_.first; layer < layers_.end; ++layer) {
+    sums += sums_of(is_moe_layer(model_, layer));
+  }
+  const double passes = recomputes_ ? 3 : 2;
+  const double bytes = passes * sums * 2.0 * layout_.rank_tokens * model_.hidden;
+  rank_traffic_.account(GroupOp::all_reduce,
+                        std::vector<double>(static_cast<std::size_t>(layout_.dp), bytes),
+                        ledger);
 }
 
 // Takes away what is hidden of a pass's communication; `shared` is how long the shared experts

@@ -17,7 +17,7 @@
 
 #include <vector>
 
-#include "sim/machine/group_collective.hpp"
+#include "sim/machine/group_traffic.hpp"
 #include "sim/machine/ledger.hpp"
 #include "sim/serving/moe_network.hpp"
 #include "sim/serving/moe_step.hpp"
@@ -53,6 +53,9 @@ class StageModel {
   void evaluate(MoeStep* moe, MoeNetwork* network, LinkLedger& ledger, Seconds now,
                 std::vector<LayerPasses>& out);
 
+  // The attention ranks' all-reduces of a micro-batch, all passes; of all replicas.
+  void account(LinkLedger& ledger) const;
+
   // Seconds of compute of each GPU and micro-batch, all passes; routed experts are MoeStep's.
   [[nodiscard]] Seconds attention_seconds() const { return attention_; }
   [[nodiscard]] Seconds dense_seconds() const { return dense_; }
@@ -82,6 +85,7 @@ class StageModel {
   bool recomputes_;
   int first_moe_layer_ = 0;
   RankGroup rank_;
+  GroupTraffic rank_traffic_;  // [dp]
   GroupCollectives collectives_;
   RankBatch batch_;                 // of an attention rank
   std::vector<LayerPasses> fixed_;  // [layers + 1] all but routed experts
