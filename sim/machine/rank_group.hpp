@@ -6,6 +6,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "sim/machine/pair_paths.hpp"
@@ -22,6 +23,10 @@ class RankGroup {
   RankGroup(const Cluster& cluster, std::vector<GpuId> gpus);
 
   [[nodiscard]] const Cluster& cluster() const { return *cluster_; }
+  // Of the first rank: what the group's collectives were measured on.
+  [[nodiscard]] const std::string& gpu_name() const {
+    return cluster_->gpu(gpus_.front()).name;
+  }
   [[nodiscard]] int ranks() const { return static_cast<int>(gpus_.size()); }
   [[nodiscard]] int domains() const { return domains_; }
   [[nodiscard]] int lanes() const { return lanes_; }  // of the largest domain

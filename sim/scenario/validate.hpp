@@ -6,6 +6,8 @@
 
 namespace moesim {
 
+struct Pool;
+
 // Every kind of node in the cluster, and the keys that describe it: one for [cluster.gpu], or
 // one per [[cluster.group]].
 struct NodeKind {
@@ -15,6 +17,8 @@ struct NodeKind {
   std::string key;  // "cluster" or "cluster.group[1]"
 };
 std::vector<NodeKind> node_kinds(const ClusterOptions& cluster);
+// Those of the pool's GPUs.
+std::vector<NodeKind> node_kinds(const ClusterOptions& cluster, const Pool& pool);
 
 std::int64_t gpu_count(const ClusterOptions& cluster);
 

@@ -5,6 +5,7 @@
 
 #include "sim/scenario/contradictions.hpp"
 #include "sim/scenario/validate.hpp"
+#include "sim/serving/pools.hpp"
 #include "topology/cluster.hpp"
 
 namespace moesim {
@@ -159,6 +160,18 @@ std::vector<NodeKind> node_kinds(const ClusterOptions& c) {
     kinds.push_back({group.gpu, group.node, group.nodes, fmt::format("cluster.group[{}]", i)});
   }
   return kinds;
+}
+
+std::vector<NodeKind> node_kinds(const ClusterOptions& cluster, const Pool& pool) {
+  const int end = pool.first_gpu + pool.parallel.instances * pool.parallel.gpus;
+  std::vector<NodeKind> out;
+  int first = 0;
+  for (const NodeKind& kind : node_kinds(cluster)) {
+    const int next = first + kind.nodes * kind.node.gpus;
+    if (first < end && next > pool.first_gpu) out.push_back(kind);
+    first = next;
+  }
+  return out;
 }
 
 std::int64_t gpu_count(const ClusterOptions& cluster) {

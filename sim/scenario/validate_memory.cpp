@@ -12,9 +12,9 @@ namespace moesim {
 
 namespace {
 
-// The GPU with the least memory: all ranks hold the same number of slots.
-NodeKind smallest_gpu(const ClusterOptions& cluster) {
-  const auto kinds = node_kinds(cluster);
+// The pool's GPU with the least memory: all ranks hold the same number of slots.
+NodeKind smallest_gpu(const ClusterOptions& cluster, const Pool& pool) {
+  const auto kinds = node_kinds(cluster, pool);
   const NodeKind* least = &kinds.front();
   for (const NodeKind& kind : kinds) {
     if (kind.gpu.memory < least->gpu.memory) least = &kind;
@@ -42,7 +42,7 @@ void check_kv(const Scenario& s, const MemoryPlan& plan, const std::string& memo
 }
 
 void validate_pool_memory(const Scenario& s, const Pool& pool, Contradictions& tell) {
-  const NodeKind kind = smallest_gpu(s.cluster);
+  const NodeKind kind = smallest_gpu(s.cluster, pool);
   const int slots = slots_per_rank(s, pool.parallel.ep);
   const MemoryPlan plan =
       plan_memory(s.model, pool.parallel, pool.serving, slots, kind.gpu.memory);

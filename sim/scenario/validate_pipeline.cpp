@@ -15,19 +15,6 @@ std::string key_of(const Pool& pool) {
   return pool.role == PoolRole::prefill ? "serving.prefill.pp" : "serving.decode.pp";
 }
 
-// The node kinds of the GPUs that the pool has.
-std::vector<NodeKind> kinds_of(const ClusterOptions& cluster, const Pool& pool) {
-  const int end = pool.first_gpu + pool.parallel.instances * pool.parallel.gpus;
-  std::vector<NodeKind> out;
-  int first = 0;
-  for (const NodeKind& kind : node_kinds(cluster)) {
-    const int next = first + kind.nodes * kind.node.gpus;
-    if (first < end && next > pool.first_gpu) out.push_back(kind);
-    first = next;
-  }
-  return out;
-}
-
 void check_stages(const Scenario& s, const Pool& pool, Contradictions& tell) {
   const std::string key = key_of(pool);
   const Parallelism& p = pool.parallel;
@@ -36,7 +23,7 @@ void check_stages(const Scenario& s, const Pool& pool, Contradictions& tell) {
                fmt::format("{} pipeline stages of a model of {} layers", p.pp, s.model.layers),
                "at least one layer per stage");
   }
-  const std::vector<NodeKind> kinds = kinds_of(s.cluster, pool);
+  const std::vector<NodeKind> kinds = node_kinds(s.cluster, pool);
   if (kinds.size() > 1) {
     tell.error({key, "cluster.group"},
                fmt::format("{} kinds of nodes would be stages of one pipeline: not modelled",

@@ -7,6 +7,7 @@
 #include <optional>
 #include <system_error>
 
+#include "calibrate/profiles.hpp"
 #include "sim/router/trace_file.hpp"
 #include "sim/scenario/contradictions.hpp"
 #include "sim/scenario/validate.hpp"
@@ -91,9 +92,18 @@ void check_routing_file(const Scenario& s, Contradictions& tell) {
 void check_profile(const Scenario& s, Contradictions& tell) {
   const std::string& profile = s.calibration.profile;
   if (profile.ends_with(".json") || profile.ends_with(".toml")) return;  // a user's own file
-  const std::string gpu = profile.substr(0, profile.find('/'));
-  for (const NodeKind& kind : node_kinds(s.cluster)) {
+  const auto slash = profile.find('/');
+  const std::string gpu = profile.substr(0, slash);
+  const std::vector<NodeKind> kinds = node_kinds(s.cluster);
+  const bool mixed = std::ranges::any_of(
+      kinds, [&](const NodeKind& kind) { return kind.gpu.name != kinds.front().gpu.name; });
+  const std::vector<std::string> shipped = shipped_profiles();
+  for (const NodeKind& kind : kinds) {
     if (gpu == kind.gpu.name) continue;
+    // Beside other kinds a GPU has the profile of its own kind and this engine.
+    const std::string own =
+        slash == std::string::npos ? "" : kind.gpu.name + profile.substr(slash);
+    if (mixed && std::ranges::binary_search(shipped, own)) continue;
     tell.warning(
         {"calibration.profile", kind.key + ".gpu.name"},
         fmt::format("the profile was measured on {}, the cluster has {}", gpu, kind.gpu.name),

@@ -180,7 +180,7 @@ std::vector<RankRequest> AttentionRank::resize_kv(std::int64_t blocks, StepEvent
 std::vector<RankRequest> AttentionRank::shed_before(Seconds earliest) {
   std::vector<RankRequest> out;
   const auto late = [&](const RankRequest& r) {
-    if (r.produced > 0 || r.waits_for != Cause::queueing || r.arrival >= earliest) return false;
+    if (r.started || r.arrival >= earliest) return false;
     forget(r);
     out.push_back(r);
     return true;

@@ -30,6 +30,7 @@ struct RankRequest {
   std::int32_t planned = 0;      // in this step: prompt tokens, or rows decoded
   std::int32_t priority = 0;
   std::int32_t domain = 0;  // whose experts its tokens prefer
+  bool started = false;     // has been in a batch, here or elsewhere
   Seconds arrival{0};
   Seconds last_token{0};
   Cause waits_for = Cause::queueing;  // what keeps it out of a batch
@@ -109,7 +110,7 @@ class AttentionRank {
   // that never will.
   std::vector<RankRequest> resize_kv(std::int64_t blocks, StepEvents& events);
 
-  // Takes out those that wait for their first step since before `earliest`.
+  // Takes out those that arrived before `earliest` and were never in a batch.
   std::vector<RankRequest> shed_before(Seconds earliest);
 
   // Takes every request out, running and waiting, as requests to start anew (a dead GPU).

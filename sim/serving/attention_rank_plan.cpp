@@ -134,6 +134,7 @@ void AttentionRank::admit(int& budget, StepEvents& events) {
     budget = std::max(0, budget - chunk);
     events.moved.push_back({r.request, StepEvents::Move::admitted, r.waits_for});
     r.waits_for = Cause::queueing;
+    r.started = true;
     if (comes_with_kv) {
       ++decoding_;
     } else {

@@ -16,8 +16,8 @@ std::string transport_for(const std::string& asked, bool prefill, int domains) {
   return "low_latency";
 }
 
-TransportFit fit_for(const Cluster& cluster, const std::string& transport) {
-  return find_transport_fit(transport, cluster.gpu(GpuId{0}).name);
+TransportFit fit_for(const RankGroup& ranks, const std::string& transport) {
+  return find_transport_fit(transport, ranks.gpu_name());
 }
 
 // DeepSeek-V3 report (2412.19437), section 3.2.2: 20 of an H800's 132 multiprocessors send and
@@ -34,8 +34,8 @@ MoeNetwork::MoeNetwork(const Cluster& cluster, std::vector<GpuId> gpus, const Mo
                        std::optional<LayerRange> layers)
     : ranks_(cluster, std::move(gpus)),
       model_(make_collective_model(options.network)),
-      prefill_fit_(fit_for(cluster, transport_for(options.transport, true, ranks_.domains()))),
-      decode_fit_(fit_for(cluster, transport_for(options.transport, false, ranks_.domains()))),
+      prefill_fit_(fit_for(ranks_, transport_for(options.transport, true, ranks_.domains()))),
+      decode_fit_(fit_for(ranks_, transport_for(options.transport, false, ranks_.domains()))),
       prefill_(ranks_,
                parse_transport(transport_for(options.transport, true, ranks_.domains())),
                prefill_fit_, slots_per_rank),

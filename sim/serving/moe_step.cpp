@@ -7,11 +7,11 @@
 
 namespace moesim {
 
-MoeStep::MoeStep(Router& router, const std::string& dispatch, ExpertCurve curve,
+MoeStep::MoeStep(Router& router, const std::string& dispatch, std::vector<ExpertCurve> curves,
                  std::vector<double> speed)
     : router_(router),
       dispatch_name_(dispatch),
-      curve_(std::move(curve)),
+      curves_(std::move(curves)),
       speed_(std::move(speed)),
       watch_(router) {
   const RouterShape& shape = router.shape();
@@ -82,8 +82,8 @@ MoeLayerTime MoeStep::layer(int layer, const LayerShare& share,
   const std::size_t first =
       static_cast<std::size_t>(stage_of_layer_[static_cast<std::size_t>(layer)]) * ranks;
   for (std::size_t r = 0; r < ranks; ++r) {
-    Seconds t = curve_.time({load_.gpu[r], load_.active[r], load_.hottest[r]});
-    if (!speed_.empty()) t /= speed_[r];
+    const ExpertCurve& curve = curves_[curves_.size() == 1 ? 0 : r];
+    Seconds t = curve.time({load_.gpu[r], load_.active[r], load_.hottest[r]});
     if (!slowdown.empty()) t *= slowdown[r];
     rank_times_[r] = t;
     totals_.rank_tokens[first + r] += share.times * load_.gpu[r];
@@ -123,6 +123,12 @@ DispatchDemand& MoeStep::demand(int layer, DemandShares asked) {
   refresh_reach();
   reach_->rescale(layer, layer_counts_, asked, demand_);
   return demand_;
+}
+
+const CurveOrigin& MoeStep::curve_origin() const {
+  return std::ranges::max_element(curves_, {},
+                                  [](const ExpertCurve& curve) { return curve.origin().error; })
+      ->origin();
 }
 
 double MoeStep::nodes_per_token() const {

@@ -55,9 +55,9 @@ struct ExpertTotals {
 
 class MoeStep {
  public:
-  // `curve` prices one rank's layer; `speed` [ranks] divides its time, relative to the GPU the
-  // curve is of (empty: all are that GPU). The router outlives this.
-  MoeStep(Router& router, const std::string& dispatch, ExpertCurve curve,
+  // `curves` [ranks] price a rank's layer, or one for all; `speed` [ranks] is what the dispatch
+  // policy takes their GPUs for (expert_speeds). The router outlives this.
+  MoeStep(Router& router, const std::string& dispatch, std::vector<ExpertCurve> curves,
           std::vector<double> speed = {});
 
   // The layers are those of a pipeline: `of_layer` [layers] is the stage whose ranks hold a
@@ -88,7 +88,8 @@ class MoeStep {
   [[nodiscard]] const RouterWatch& watch() const { return watch_; }
   [[nodiscard]] const Router& router() const { return router_; }
   [[nodiscard]] const ExpertCounts& counts() const { return counts_; }
-  [[nodiscard]] const CurveOrigin& curve_origin() const { return curve_.origin(); }
+  // Of the least certain curve.
+  [[nodiscard]] const CurveOrigin& curve_origin() const;
   [[nodiscard]] double nodes_per_token() const;
 
  private:
@@ -96,7 +97,7 @@ class MoeStep {
 
   Router& router_;
   std::string dispatch_name_;
-  ExpertCurve curve_;
+  std::vector<ExpertCurve> curves_;  // [ranks] or one
   std::vector<double> speed_;
   int stages_ = 1;
   std::vector<int> stage_of_layer_;  // [layers]

@@ -1,5 +1,6 @@
 #include "sim/serving/simulation.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace moesim {
@@ -94,6 +95,16 @@ void Simulation::request_done(Seconds now) {
   }
   const bool no_more = source_->closed_loop() || all_arrived_;
   if (no_more && ended_ == source_->made()) machine_.stop();
+}
+
+std::vector<KernelOrigin> Simulation::kernel_origins() const {
+  std::vector<KernelOrigin> all;
+  for (const LayerCostsByKind& of_pool : pool_costs_) {
+    for (const KernelOrigin& one : of_pool.origins()) {
+      if (std::ranges::find(all, one.gpu, &KernelOrigin::gpu) == all.end()) all.push_back(one);
+    }
+  }
+  return all;
 }
 
 void Simulation::note_queues(Seconds now) {

@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "calibrate/cost_model.hpp"
 #include "sim/machine/ledger.hpp"
 #include "sim/machine/machine.hpp"
 #include "sim/metrics/blame.hpp"
@@ -20,6 +19,7 @@
 #include "sim/placement/options.hpp"
 #include "sim/placement/placement.hpp"
 #include "sim/router/options.hpp"
+#include "sim/serving/cluster_costs.hpp"
 #include "sim/serving/gpu_health.hpp"
 #include "sim/serving/instance.hpp"
 #include "sim/serving/memory.hpp"
@@ -38,7 +38,7 @@ namespace moesim {
 struct Deployment {
   const ModelShape& model;
   Cluster& cluster;
-  const CostModel& costs;
+  const ClusterCosts& costs;
   ServingOptions serving;
   PlacementOptions placement;
   RouterOptions router;
@@ -97,7 +97,12 @@ class Simulation {
   [[nodiscard]] const Timeline& timeline() const { return *timeline_; }
   [[nodiscard]] const LinkLedger& ledger() const { return *ledger_; }
   [[nodiscard]] const UsageHistory& usage() const { return *usage_; }
-  [[nodiscard]] const LayerCosts& costs() const { return *pool_costs_.front(); }
+  // Of the first pool's GPUs, on the kind of its first one.
+  [[nodiscard]] const LayerCosts& costs() const {
+    return pool_costs_.front().of(GpuId{pools_.front().first_gpu});
+  }
+  // Of attention and dense kernels, each kind of GPU once.
+  [[nodiscard]] std::vector<KernelOrigin> kernel_origins() const;
   // Of the tenants, distinct, as the routers number them.
   [[nodiscard]] const std::vector<std::string>& domains() const { return domains_; }
   [[nodiscard]] const std::vector<int>& domain_of_tenant() const { return domain_of_tenant_; }
@@ -163,6 +168,7 @@ class Simulation {
   void build_experts(int id);
   void build_networks(int id);
   void build_rebalancer(int id);
+  [[nodiscard]] RankCosts rank_costs(int id) const;
   std::unique_ptr<StepModel> build_step_model(int id);
   std::vector<AttentionRank> build_ranks(int id) const;
   InstanceHooks hooks_for(int id);
@@ -212,7 +218,7 @@ class Simulation {
   std::optional<RequestSource> source_;
   std::vector<std::string> domains_;
   std::vector<int> domain_of_tenant_;
-  std::vector<std::unique_ptr<LayerCosts>> pool_costs_;
+  std::vector<LayerCostsByKind> pool_costs_;  // [pools]
   std::unique_ptr<Recorder> recorder_;
   std::unique_ptr<Blame> blame_;
   std::unique_ptr<Timeline> timeline_;

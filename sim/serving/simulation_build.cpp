@@ -1,4 +1,5 @@
 // How a simulation is put together.
+#include <algorithm>
 #include <tuple>
 #include <utility>
 
@@ -21,6 +22,18 @@ std::vector<std::string> tenant_names(const RequestSource& source) {
   std::vector<std::string> names;
   for (const TenantOptions& tenant : source.tenants()) names.push_back(tenant.name);
   return names;
+}
+
+std::vector<GpuId> gpus_from(int first, int count) {
+  std::vector<GpuId> gpus;
+  for (int g = 0; g < count; ++g) gpus.emplace_back(first + g);
+  return gpus;
+}
+
+Bytes least_memory(const Cluster& cluster, const std::vector<GpuId>& gpus) {
+  Bytes least = cluster.gpu(gpus.front()).memory;
+  for (const GpuId gpu : gpus) least = std::min(least, cluster.gpu(gpu).memory);
+  return least;
 }
 
 }  // namespace
@@ -61,11 +74,13 @@ void Simulation::plan_all_pools() {
   pools_ = plan_pools(deployment_.serving, first);
   for (std::size_t p = 0; p < pools_.size(); ++p) {
     Pool& pool = pools_[p];
+    const std::vector<GpuId> gpus =
+        gpus_from(pool.first_gpu, pool.parallel.instances * pool.parallel.gpus);
+    // All ranks have the same slots, and engines agree on the least room for KV that one has.
     plan_experts(pool, deployment_.model, deployment_.placement.redundant_experts,
-                 cluster.gpu(GpuId{pool.first_gpu}).memory);
+                 least_memory(cluster, gpus));
     require_fits(pool.memory, deployment_.model);
-    pool_costs_.push_back(
-        std::make_unique<LayerCosts>(deployment_.model, pool.parallel, deployment_.costs));
+    pool_costs_.emplace_back(deployment_.model, pool.parallel, deployment_.costs, gpus);
     for (int i = 0; i < pool.parallel.instances; ++i) {
       const int id = static_cast<int>(sites_.size());
       sites_.push_back({.pool = p,
@@ -111,11 +126,11 @@ void Simulation::build_experts(int id) {
       deployment_.router, router_shape(model, deployment_.router), deployment_.seed, domains_));
   build_networks(id);
   const int nodes = networks_.back().empty() ? 1 : networks_.back().front()->ranks().domains();
-  const std::vector<double> speed =
-      expert_speeds(deployment_.cluster, expert_ranks(parallel, first_gpu(id)));
+  const std::vector<GpuId> ranks = expert_ranks(parallel, first_gpu(id));
+  const std::vector<double> speed = expert_speeds(deployment_.cluster, ranks);
   auto moe = std::make_unique<MoeStep>(
       *routers_.back(), deployment_.placement.dispatch,
-      pool_costs_[site(id).pool]->experts(mine.slots / parallel.ep), speed);
+      pool_costs_[site(id).pool].experts(ranks, mine.slots / parallel.ep), speed);
   moe->set_stages(parallel.pp, stages_of_moe_layers(model, parallel.pp));
   moe->use(first_placement(*routers_.back(), deployment_.placement, mine.slots, nodes,
                            parallel.ep, speed));
@@ -135,6 +150,22 @@ void Simulation::build_networks(int id) {
   }
 }
 
+// A rank computes on its GPUs of every stage.
+RankCosts Simulation::rank_costs(int id) const {
+  const Parallelism& parallel = pool(id).parallel;
+  std::vector<std::vector<const LayerCosts*>> of_rank;
+  for (int d = 0; d < parallel.dp; ++d) {
+    std::vector<GpuId> gpus;
+    for (int s = 0; s < parallel.pp; ++s) {
+      for (int g = 0; g < parallel.tp; ++g) {
+        gpus.emplace_back(stage_gpu(id, s).value + d * parallel.tp + g);
+      }
+    }
+    of_rank.push_back(pool_costs_[site(id).pool].of(gpus));
+  }
+  return RankCosts(std::move(of_rank));
+}
+
 std::unique_ptr<StepModel> Simulation::build_step_model(int id) {
   const auto i = static_cast<std::size_t>(id);
   const Pool& mine = pool(id);
@@ -145,7 +176,7 @@ std::unique_ptr<StepModel> Simulation::build_step_model(int id) {
                         all.empty() ? nullptr : all[static_cast<std::size_t>(s)].get());
   }
   auto step = std::make_unique<StepModel>(
-      deployment_.model, mine.parallel, mine.serving, *pool_costs_[site(id).pool],
+      deployment_.model, mine.parallel, mine.serving, rank_costs(id),
       moe_.empty() ? nullptr : moe_[i].get(), std::move(stages));
   // Of the stage with most KV; each swaps its own layers'.
   step->set_swap_time(mine.memory.kv_per_token /

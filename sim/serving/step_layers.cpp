@@ -5,50 +5,15 @@
 
 namespace moesim {
 
-// Between the GPUs that share an expert's matrices: each must see all of its tokens.
-Seconds StepModel::in_shards(const StepStage& stage, GroupOp op, Bytes bytes) const {
-  if (parallel_.moe_tp <= 1 || bytes.value == 0) return Seconds{0};
-  return collectives_.time(op, stage.shards, bytes).time;
-}
-
-// Of one bf16 row per token.
-Seconds StepModel::all_reduce(const StepStage& stage, double tokens) const {
-  if (parallel_.tp <= 1 || tokens == 0) return Seconds{0};
-  return collectives_.time(GroupOp::all_reduce, stage.rank, Bytes{2.0 * tokens * model_.hidden})
-      .time;
-}
-
-// Of a layer's attention output; and, where queries and keys are normalised over all heads, of
-// their sums of squares, two fp32 per token.
-Seconds StepModel::attention_all_reduce(const StepStage& stage, double tokens) const {
-  Seconds total = all_reduce(stage, tokens);
-  if (model_.attention.qk_norm_over_heads && parallel_.tp > 1 && tokens > 0) {
-    total += collectives_.time(GroupOp::all_reduce, stage.rank, Bytes{2 * 4.0 * tokens}).time;
-  }
-  return total;
-}
-
-// Without a dispatch every GPU computes its part of every token. One attention rank has them
-// all and adds the parts up; several gather each other's tokens first (padded to the longest)
-// and scatter the sums.
-void StepModel::exchange_whole(const StepStage& stage, MoeLayerTime& time) const {
-  if (parallel_.dp == 1) {
-    time.combine = all_reduce(stage, work_.most_tokens);
-    return;
-  }
-  const Bytes rows{2.0 * work_.most_tokens * parallel_.dp * model_.hidden};
-  time.dispatch = collectives_.time(GroupOp::all_gather, stage.group, rows).time;
-  time.combine = collectives_.time(GroupOp::reduce_scatter, stage.group, rows).time;
-}
-
 void StepModel::add_dense_layer(const StepStage& stage, std::size_t kind,
                                 CauseSeconds& time) const {
   add_attention(stage, kind, time);
   time[Cause::collective] +=
       (all_reduce(stage, work_.most_tokens) + attention_all_reduce(stage, work_.most_tokens))
           .value;
-  time[Cause::dense] +=
-      slowest(stage, [&](double tokens) { return costs_.dense_ffn(tokens); }).value;
+  time[Cause::dense] += slowest(stage, [](const LayerCosts& gpu, double tokens) {
+                          return gpu.dense_ffn(tokens);
+                        }).value;
 }
 
 void StepModel::add_attention(const StepStage& stage, std::size_t kind,
@@ -167,12 +132,14 @@ void StepModel::add_layers(const StepStage& stage, StepReport& report, LinkLedge
   LayerParts parts;
   if (moe_ != nullptr) {
     parts.collective = attention_all_reduce(stage, part * work_.most_tokens);
-    parts.shared =
-        slowest(stage, [&](double tokens) { return costs_.shared_experts(part * tokens); });
-    parts.router = slowest(stage, [&](double tokens) { return costs_.router(part * tokens); });
+    parts.shared = slowest(stage, [&](const LayerCosts& gpu, double tokens) {
+      return gpu.shared_experts(part * tokens);
+    });
+    parts.router = slowest(
+        stage, [&](const LayerCosts& gpu, double tokens) { return gpu.router(part * tokens); });
   }
   for (int layer = stage.layers.first; layer < stage.layers.end; ++layer) {
-    parts.kind = costs_.kind_of_layer()[static_cast<std::size_t>(layer)];
+    parts.kind = costs_.any().kind_of_layer()[static_cast<std::size_t>(layer)];
     if (is_moe_layer(model_, layer)) {
       LinkId busiest{-1};
       parts.moe =

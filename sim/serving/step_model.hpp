@@ -28,9 +28,9 @@
 #include "sim/metrics/cause.hpp"
 #include "sim/metrics/phase_totals.hpp"
 #include "sim/serving/attention_rank.hpp"
-#include "sim/serving/layer_costs.hpp"
 #include "sim/serving/moe_step.hpp"
 #include "sim/serving/pipeline.hpp"
+#include "sim/serving/rank_costs.hpp"
 #include "sim/serving/step_stage.hpp"
 #include "sim/serving/step_work.hpp"
 
@@ -58,7 +58,7 @@ class StepModel {
  public:
   // All references outlive this. `moe` is null for a dense model.
   StepModel(const ModelShape& model, const Parallelism& parallel, const ServingOptions& options,
-            const LayerCosts& costs, MoeStep* moe, std::vector<StepStage> stages);
+            RankCosts costs, MoeStep* moe, std::vector<StepStage> stages);
 
   // `fill` is what the step before has left of the pipeline.
   StepReport evaluate(std::span<const AttentionRank> ranks, std::span<const double> share,
@@ -98,7 +98,7 @@ class StepModel {
   void begin(StepReport& report);
   void draw(std::span<const double> share, Seconds now);
   [[nodiscard]] Seconds host_time(LayerRange layers, bool schedules) const;
-  [[nodiscard]] Seconds ends(const StepStage& stage, double tokens, double sampled) const;
+  [[nodiscard]] Seconds ends(const StepStage& stage) const;  // of the slowest rank
   void account_busy(const StepStage& stage);
 
   // step_layers.cpp
@@ -111,24 +111,32 @@ class StepModel {
   void report_layer(const StepStage& stage, const MoeLayerTime& moe, LinkId busiest,
                     StepReport& report);
   void stagger(std::span<const Seconds> finish, MoeLayerTime& time) const;
-  void exchange_whole(const StepStage& stage, MoeLayerTime& time) const;
-  [[nodiscard]] Seconds all_reduce(const StepStage& stage, double tokens) const;
-  [[nodiscard]] Seconds attention_all_reduce(const StepStage& stage, double tokens) const;
-  [[nodiscard]] Seconds in_shards(const StepStage& stage, GroupOp op, Bytes bytes) const;
-  // The slowest rank's time; `time_of` takes the rank's batch tokens.
+  // The slowest rank's time; `time_of` takes the rank's costs and its batch tokens.
   template <class TimeOf>
   [[nodiscard]] Seconds slowest(const StepStage& stage, TimeOf time_of) const {
     Seconds most{0};
     for (std::size_t d = 0; d < work_.rank_tokens.size(); ++d) {
-      most = std::max(most, stage.rank_slowdown[d] * time_of(work_.rank_tokens[d]));
+      const double tokens = work_.rank_tokens[d];
+      const Seconds healthy =
+          costs_.of(d, [&](const LayerCosts& gpu) { return time_of(gpu, tokens); });
+      most = std::max(most, stage.rank_slowdown[d] * healthy);
     }
     return most;
   }
 
+  // step_collectives.cpp
+  void exchange_whole(const StepStage& stage, MoeLayerTime& time) const;
+  [[nodiscard]] Seconds all_reduce(const StepStage& stage, double tokens) const;
+  [[nodiscard]] Seconds attention_all_reduce(const StepStage& stage, double tokens) const;
+  [[nodiscard]] Seconds in_shards(const StepStage& stage, GroupOp op, Bytes bytes) const;
+  void account_ranks(const StepStage& stage, LinkLedger& ledger);
+  void account_experts(const StepStage& stage, std::span<const double> rank_tokens,
+                       LinkLedger& ledger);
+
   const ModelShape& model_;
   Parallelism parallel_;
   ServingOptions options_;
-  const LayerCosts& costs_;
+  RankCosts costs_;
   MoeStep* moe_;
   std::vector<StepStage> stages_;
   Pipeline pipeline_;
@@ -141,6 +149,8 @@ class StepModel {
   // Of the step in hand.
   StepWork work_;
   Seen seen_;
+  std::vector<double> expert_tokens_;  // [stages * ep] before it
+  std::vector<double> sent_;           // [groups] bytes
 };
 
 }  // namespace moesim

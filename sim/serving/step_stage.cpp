@@ -6,10 +6,17 @@ namespace moesim {
 
 namespace {
 
-RankGroup gpus_from(const Cluster& cluster, int first, int count) {
-  std::vector<GpuId> gpus;
-  for (int g = 0; g < count; ++g) gpus.emplace_back(first + g);
-  return {cluster, std::move(gpus)};
+// `count` groups of `size` GPUs, one after the other.
+std::vector<std::vector<GpuId>> groups_from(GpuId first, int size, int count) {
+  std::vector<std::vector<GpuId>> groups(static_cast<std::size_t>(count));
+  for (int g = 0; g < count * size; ++g) {
+    groups[static_cast<std::size_t>(g / size)].emplace_back(first.value + g);
+  }
+  return groups;
+}
+
+std::vector<GpuId> gpus_from(GpuId first, int count) {
+  return groups_from(first, count, 1).front();
 }
 
 }  // namespace
@@ -21,10 +28,13 @@ StepStage::StepStage(const ModelShape& model, const Parallelism& parallel, int n
       is_first(number_ == 0),
       is_last(number_ + 1 == parallel.pp),
       network(moe_network),
-      group(gpus_from(cluster, first.value + number * parallel.stage_gpus(),
-                      parallel.stage_gpus())),
-      rank(gpus_from(cluster, group.gpus().front().value, parallel.tp)),
-      shards(gpus_from(cluster, group.gpus().front().value, parallel.moe_tp)),
+      group(cluster, gpus_from(GpuId{first.value + number * parallel.stage_gpus()},
+                               parallel.stage_gpus())),
+      rank(cluster, gpus_from(group.gpus().front(), parallel.tp)),
+      shards(cluster, gpus_from(group.gpus().front(), parallel.moe_tp)),
+      group_traffic(cluster, groups_from(group.gpus().front(), parallel.stage_gpus(), 1)),
+      rank_traffic(cluster, groups_from(group.gpus().front(), parallel.tp, parallel.dp)),
+      shard_traffic(cluster, groups_from(group.gpus().front(), parallel.moe_tp, parallel.ep)),
       rank_slowdown(static_cast<std::size_t>(parallel.dp), 1.0) {}
 
 void StepStage::set_slowdown(std::span<const double> slowdown, const Parallelism& parallel) {

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "sim/machine/group_traffic.hpp"
 #include "sim/machine/rank_group.hpp"
 #include "sim/model/shape.hpp"
 #include "sim/serving/moe_network.hpp"
@@ -31,6 +32,10 @@ struct StepStage {
   RankGroup group;   // all GPUs
   RankGroup rank;    // those of an attention rank: the first one's stand for all
   RankGroup shards;  // those of an expert rank, which share its matrices
+  // What collectives send: of all GPUs [1], of the attention ranks [dp], of the experts' [ep].
+  GroupTraffic group_traffic;
+  GroupTraffic rank_traffic;
+  GroupTraffic shard_traffic;
   std::vector<double> rank_slowdown;    // [dp]
   std::vector<double> expert_slowdown;  // [ep] or empty
 

@@ -71,7 +71,7 @@ void measure_step(std::span<const AttentionRank> ranks, int pp, int cap, StepWor
 }  // namespace
 
 void measure_work(std::span<const AttentionRank> ranks, const Parallelism& parallel,
-                  const ServingOptions& options, const LayerCosts& costs, bool two_parts,
+                  const ServingOptions& options, const RankCosts& costs, bool two_parts,
                   StepWork& work) {
   const int cap = std::max(1, options.max_tokens_per_step / parallel.pp);
   measure_step(ranks, parallel.pp, cap, work);
@@ -84,7 +84,8 @@ void measure_work(std::span<const AttentionRank> ranks, const Parallelism& paral
   work.most_tokens = 0;
   work.rank_tokens.resize(ranks.size());
   work.gpu_tokens.resize(ranks.size() * tp);
-  work.attention.resize(costs.kinds());
+  const std::size_t kinds = costs.any().kinds();
+  work.attention.resize(kinds);
   for (auto& of_kind : work.attention) of_kind.resize(ranks.size());
   for (std::size_t d = 0; d < ranks.size(); ++d) {
     const RankBatch& batch = ranks[d].batch();
@@ -93,10 +94,11 @@ void measure_work(std::span<const AttentionRank> ranks, const Parallelism& paral
     work.most_tokens = std::max(work.most_tokens, work.rank_tokens[d]);
     std::fill_n(work.gpu_tokens.begin() + static_cast<std::ptrdiff_t>(d * tp), tp,
                 pass * work.part * batch.tokens() / static_cast<double>(parallel.tp));
-    for (std::size_t kind = 0; kind < costs.kinds(); ++kind) {
-      work.attention[kind][d] =
-          graph > 0 ? costs.attention(padded(batch, passes, graph, rows), kind, work.part)
-                    : costs.attention(batch, kind, work.part / passes);
+    for (std::size_t kind = 0; kind < kinds; ++kind) {
+      work.attention[kind][d] = costs.of(d, [&](const LayerCosts& gpu) {
+        return graph > 0 ? gpu.attention(padded(batch, passes, graph, rows), kind, work.part)
+                         : gpu.attention(batch, kind, work.part / passes);
+      });
     }
   }
 }

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "sim/serving/attention_rank.hpp"
-#include "sim/serving/layer_costs.hpp"
+#include "sim/serving/rank_costs.hpp"
 
 namespace moesim {
 
@@ -50,7 +50,7 @@ struct StepWork {
 
 // Fills `work`, whose vectors keep their room. `two_parts`: two_batch holds.
 void measure_work(std::span<const AttentionRank> ranks, const Parallelism& parallel,
-                  const ServingOptions& options, const LayerCosts& costs, bool two_parts,
+                  const ServingOptions& options, const RankCosts& costs, bool two_parts,
                   StepWork& work);
 
 }  // namespace moesim

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "calibrate/cost_model.hpp"
+#include "sim/serving/cluster_costs.hpp"
 
 namespace moesim {
 
@@ -19,11 +19,11 @@ std::vector<GpuId> every(int first, int stride, int count) {
 
 GradientSync::GradientSync(const ModelShape& model, const TrainingOptions& options,
                            const TrainingLayout& layout, const Cluster& cluster,
-                           const CostModel& costs, int stage)
+                           const ClusterCosts& costs, int stage)
     : options_(options),
       shared_(cluster, every(layout.first_gpu(stage), layout.tp, layout.dp)),
       experts_(cluster, every(layout.first_gpu(stage), layout.ep, layout.replicas)),
-      collectives_(cluster.gpu(GpuId{0}).name),
+      collectives_(cluster.gpu(GpuId{layout.first_gpu(stage)}).name),
       tp_(layout.tp),
       ep_(layout.ep),
       first_gpu_(layout.first_gpu(stage)),
@@ -49,7 +49,10 @@ GradientSync::GradientSync(const ModelShape& model, const TrainingOptions& optio
   const double own = all_.shared / dp + all_.experts / replicas;
   const double params = std::max(1.0, all_.shared + all_.experts);
   const double weight_bytes = all_.bytes.value / params;
-  update_ = costs.memory_bound(Bytes{own * (each + 2 * kOptimizerBytes + weight_bytes)});
+  const Bytes moved{own * (each + 2 * kOptimizerBytes + weight_bytes)};
+  for (const GpuId gpu : every(first_gpu_, 1, stage_gpus_)) {
+    update_ = std::max(update_, costs.of(gpu).memory_bound(moved));
+  }
   if (options.shard_optimizer) update_ += exchange(GroupOp::all_gather, all_, weight_bytes);
 }
 

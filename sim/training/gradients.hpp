@@ -13,13 +13,13 @@
 
 namespace moesim {
 
-class CostModel;
+class ClusterCosts;
 
 class GradientSync {
  public:
   // The cluster outlives this.
   GradientSync(const ModelShape& model, const TrainingOptions& options,
-               const TrainingLayout& layout, const Cluster& cluster, const CostModel& costs,
+               const TrainingLayout& layout, const Cluster& cluster, const ClusterCosts& costs,
                int stage);
 
   // `ready` [layers of the stage] when each layer's gradients are complete, descending in the

@@ -1,10 +1,23 @@
 #include "sim/training/stage_model.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace moesim {
 
 namespace {
+
+std::vector<std::vector<GpuId>> ranks_of(const TrainingLayout& layout, int stage) {
+  std::vector<std::vector<GpuId>> ranks(static_cast<std::size_t>(layout.dp));
+  for (int g = 0; g < layout.stage_gpus; ++g) {
+    ranks[static_cast<std::size_t>(g / layout.tp)].emplace_back(layout.first_gpu(stage) + g);
+  }
+  return ranks;
+}
+
+// All-reduces of a layer: one row per token after attention and one after the FFN
+// (Megatron-LM, 1909.08053), which an MoE layer's combine replaces.
+double sums_of(bool is_moe) { return is_moe ? 1 : 2; }
 
 constexpr double kBackward = 2;          // of a product's forward time
 constexpr double kBackwardScores = 2.5;  // of scores' and values'
@@ -12,16 +25,17 @@ constexpr double kBackwardScores = 2.5;  // of scores' and values'
 }  // namespace
 
 StageModel::StageModel(const ModelShape& model, const TrainingOptions& options,
-                       const TrainingLayout& layout, const LayerCosts& costs, int stage,
-                       const RankGroup& rank)
+                       const TrainingLayout& layout, std::vector<const LayerCosts*> costs,
+                       int stage, const RankGroup& rank)
     : model_(model),
       layout_(layout),
-      costs_(costs),
+      costs_({std::move(costs)}),
       layers_(layers_of(model, layout.stages, stage)),
       overlap_(options.overlap),
       recomputes_(options.recompute == Recompute::full),
       rank_(rank),
-      collectives_(rank.cluster().gpu(GpuId{0}).name),
+      rank_traffic_(rank.cluster(), ranks_of(layout, stage)),
+      collectives_(rank.gpu_name()),
       tokens_(static_cast<std::size_t>(layout.ep),
               static_cast<double>(layout.rank_tokens) / layout.tp) {
   if (overlap_ == Overlap::two_batch && layout.micro_batches < 2) overlap_ = Overlap::none;
@@ -29,9 +43,10 @@ StageModel::StageModel(const ModelShape& model, const TrainingOptions& options,
   for (int layer = 0; layer < layers_.first; ++layer) {
     first_moe_layer_ += is_moe_layer(model, layer) ? 1 : 0;
   }
-  shared_ = costs.shared_experts(layout.rank_tokens);
+  shared_ =
+      slowest([&](const LayerCosts& gpu) { return gpu.shared_experts(layout.rank_tokens); });
   for (int layer = layers_.first; layer < layers_.end; ++layer) {
-    const std::size_t kind = costs.kind_of_layer()[static_cast<std::size_t>(layer)];
+    const std::size_t kind = costs_.any().kind_of_layer()[static_cast<std::size_t>(layer)];
     fixed_.push_back(fixed_part(kind, is_moe_layer(model, layer)));
   }
   fixed_.push_back(ends(stage));
@@ -48,11 +63,14 @@ StageModel::StageModel(const ModelShape& model, const TrainingOptions& options,
 
 LayerPasses StageModel::fixed_part(std::size_t kind, bool is_moe) const {
   const double tokens = layout_.rank_tokens;
-  const Seconds gemms = costs_.attention_gemms(batch_, 1);
-  const Seconds scores = costs_.attention_core(batch_, kind, 1);
-  const Seconds dense = is_moe ? shared_ + costs_.router(tokens) : costs_.dense_ffn(tokens);
-  // One row per token after attention and one after the FFN (Megatron-LM, 1909.08053).
-  const int sums = is_moe ? 1 : 2;
+  const Seconds gemms =
+      slowest([&](const LayerCosts& gpu) { return gpu.attention_gemms(batch_, 1); });
+  const Seconds scores =
+      slowest([&](const LayerCosts& gpu) { return gpu.attention_core(batch_, kind, 1); });
+  const Seconds dense = slowest([&](const LayerCosts& gpu) {
+    return is_moe ? gpu.shared_experts(tokens) + gpu.router(tokens) : gpu.dense_ffn(tokens);
+  });
+  const double sums = sums_of(is_moe);
   const Seconds collective =
       layout_.tp > 1
           ? collectives_.time(GroupOp::all_reduce, rank_, Bytes{2.0 * tokens * model_.hidden})
@@ -71,14 +89,15 @@ LayerPasses StageModel::fixed_part(std::size_t kind, bool is_moe) const {
 
 LayerPasses StageModel::ends(int stage) const {
   const double tokens = layout_.rank_tokens;
-  const Seconds embedding = costs_.ends(tokens, 0);
+  const Seconds embedding = slowest([&](const LayerCosts& gpu) { return gpu.ends(tokens, 0); });
   LayerPasses passes;
   if (stage == 0) {
     passes.forward[TrainingPhase::dense] += embedding.value;
     passes.backward[TrainingPhase::dense] += embedding.value;  // rows added to the gradient
   }
   if (stage == layout_.stages - 1) {
-    const Seconds head = costs_.ends(tokens, tokens) - embedding;
+    const Seconds head = slowest(
+        [&](const LayerCosts& gpu) { return gpu.ends(tokens, tokens) - gpu.ends(tokens, 0); });
     passes.forward[TrainingPhase::dense] += head.value;
     passes.backward[TrainingPhase::dense] += kBackward * head.value;
   }
@@ -108,6 +127,19 @@ void StageModel::add_experts(int moe_layer, MoeStep& moe, MoeNetwork* network,
     (*pass)[TrainingPhase::expert] = times * time.mean.value;
     (*pass)[TrainingPhase::expert_straggler] = times * wait.value;
   }
+}
+
+void StageModel::account(LinkLedger& ledger) const {
+  if (layout_.tp <= 1) return;
+  double sums = 0;
+  for (int layer = layers_.first; layer < layers_.end; ++layer) {
+    sums += sums_of(is_moe_layer(model_, layer));
+  }
+  const double passes = recomputes_ ? 3 : 2;
+  const double bytes = passes * sums * 2.0 * layout_.rank_tokens * model_.hidden;
+  rank_traffic_.account(GroupOp::all_reduce,
+                        std::vector<double>(static_cast<std::size_t>(layout_.dp), bytes),
+                        ledger);
 }
 
 // Takes away what is hidden of a pass's communication; `shared` is how long the shared experts

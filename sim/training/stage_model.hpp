@@ -17,11 +17,11 @@
 
 #include <vector>
 
-#include "sim/machine/group_collective.hpp"
+#include "sim/machine/group_traffic.hpp"
 #include "sim/machine/ledger.hpp"
-#include "sim/serving/layer_costs.hpp"
 #include "sim/serving/moe_network.hpp"
 #include "sim/serving/moe_step.hpp"
+#include "sim/serving/rank_costs.hpp"
 #include "sim/training/layout.hpp"
 #include "sim/training/phases.hpp"
 
@@ -39,9 +39,10 @@ struct LayerPasses {
 
 class StageModel {
  public:
-  // `rank` are the GPUs of an attention rank. References outlive this.
+  // `costs` of the kinds of GPU that the stage has: it is as fast as its slowest. `rank` are
+  // the GPUs of an attention rank. References outlive this.
   StageModel(const ModelShape& model, const TrainingOptions& options,
-             const TrainingLayout& layout, const LayerCosts& costs, int stage,
+             const TrainingLayout& layout, std::vector<const LayerCosts*> costs, int stage,
              const RankGroup& rank);
 
   [[nodiscard]] LayerRange layers() const { return layers_; }
@@ -52,6 +53,9 @@ class StageModel {
   void evaluate(MoeStep* moe, MoeNetwork* network, LinkLedger& ledger, Seconds now,
                 std::vector<LayerPasses>& out);
 
+  // The attention ranks' all-reduces of a micro-batch, all passes; of all replicas.
+  void account(LinkLedger& ledger) const;
+
   // Seconds of compute of each GPU and micro-batch, all passes; routed experts are MoeStep's.
   [[nodiscard]] Seconds attention_seconds() const { return attention_; }
   [[nodiscard]] Seconds dense_seconds() const { return dense_; }
@@ -61,6 +65,11 @@ class StageModel {
   [[nodiscard]] double exchanges() const { return recomputes_ ? 3 : 2; }
 
  private:
+  // Of the slowest kind; `time_of` takes LayerCosts.
+  template <class TimeOf>
+  [[nodiscard]] Seconds slowest(TimeOf time_of) const {
+    return costs_.slowest(time_of);
+  }
   [[nodiscard]] LayerPasses fixed_part(std::size_t kind, bool is_moe) const;
   [[nodiscard]] LayerPasses ends(int stage) const;
   void add_experts(int moe_layer, MoeStep& moe, MoeNetwork* network, LinkLedger& ledger,
@@ -70,12 +79,13 @@ class StageModel {
 
   const ModelShape& model_;
   TrainingLayout layout_;
-  const LayerCosts& costs_;
+  RankCosts costs_;  // of the stage as one
   LayerRange layers_;
   Overlap overlap_;
   bool recomputes_;
   int first_moe_layer_ = 0;
   RankGroup rank_;
+  GroupTraffic rank_traffic_;  // [dp]
   GroupCollectives collectives_;
   RankBatch batch_;                 // of an attention rank
   std::vector<LayerPasses> fixed_;  // [layers + 1] all but routed experts

@@ -34,6 +34,14 @@ std::vector<GpuId> gpus_from(int first, int count) {
   return gpus;
 }
 
+Bytes least_memory(const Cluster& cluster) {
+  Bytes least = cluster.gpu(GpuId{0}).memory;
+  for (const NodeGroupOptions& group : cluster.groups()) {
+    least = std::min(least, group.gpu.memory);
+  }
+  return least;
+}
+
 void require_fits(const TrainingMemory& m, const ModelShape& model) {
   if (m.used() <= m.usable) return;
   throw InputError(
@@ -53,13 +61,13 @@ TrainingRun::TrainingRun(const TrainingDeployment& deployment)
     : deployment_(deployment),
       layout_(resolve_layout(deployment.training, deployment.model, deployment.cluster.gpus())),
       memory_(plan_training_memory(deployment.model, deployment.training, layout_,
-                                   deployment.cluster.gpu(GpuId{0}).memory,
+                                   least_memory(deployment.cluster),
                                    deployment.serving.memory_fraction)),
       ledger_(deployment.cluster.links()),
       timeline_(timeline_columns()) {
   require_fits(memory_, deployment_.model);
-  costs_ =
-      std::make_unique<LayerCosts>(deployment_.model, group_of(layout_), deployment_.costs);
+  costs_ = std::make_unique<LayerCostsByKind>(deployment_.model, group_of(layout_),
+                                              deployment_.costs, gpus_from(0, layout_.gpus));
   gpus_.resize(static_cast<std::size_t>(layout_.gpus));
   layer_phases_.resize(static_cast<std::size_t>(deployment_.model.layers) + 1);
   build_stages();
@@ -70,7 +78,9 @@ TrainingRun::TrainingRun(const TrainingDeployment& deployment)
 void TrainingRun::build_stages() {
   for (int s = 0; s < layout_.stages; ++s) {
     const RankGroup rank(deployment_.cluster, gpus_from(layout_.first_gpu(s), layout_.tp));
-    stages_.emplace_back(deployment_.model, deployment_.training, layout_, *costs_, s, rank);
+    stages_.emplace_back(deployment_.model, deployment_.training, layout_,
+                         costs_->of(gpus_from(layout_.first_gpu(s), layout_.stage_gpus)), s,
+                         rank);
     gradients_.emplace_back(deployment_.model, deployment_.training, layout_,
                             deployment_.cluster, deployment_.costs, s);
   }
@@ -92,10 +102,11 @@ void TrainingRun::build_pipelines() {
     }
     const int nodes =
         pipeline.networks.empty() ? 1 : pipeline.networks.front()->ranks().domains();
-    const std::vector<double> speed =
-        expert_speeds(deployment_.cluster, gpus_from(layout_.first_gpu(0, r), layout_.ep));
+    // The first stage's GPUs stand for those of all stages.
+    const std::vector<GpuId> ranks = gpus_from(layout_.first_gpu(0, r), layout_.ep);
+    const std::vector<double> speed = expert_speeds(deployment_.cluster, ranks);
     pipeline.moe = std::make_unique<MoeStep>(*router_, deployment_.placement.dispatch,
-                                             costs_->experts(slots), speed);
+                                             costs_->experts(ranks, slots), speed);
     // Replicas hold the same experts in the same places.
     pipeline.moe->use(r == 0 ? first_placement(*router_, deployment_.placement, model.experts,
                                                nodes, layout_.ep, speed)

@@ -158,6 +158,7 @@ TrainingStep TrainingRun::one_step() {
   ledger_.repeat(layout_.micro_batches);
   for (const PairTransfer& way : forth_) way.account(sent_, ledger_);
   for (const PairTransfer& way : back_) way.account(sent_, ledger_);
+  for (const StageModel& stage : stages_) stage.account(ledger_);
   ledger_.repeat(1);
   return step;
 }

@@ -15,6 +15,7 @@
 #include "sim/placement/options.hpp"
 #include "sim/router/options.hpp"
 #include "sim/router/router.hpp"
+#include "sim/serving/cluster_costs.hpp"
 #include "sim/training/gradients.hpp"
 #include "sim/training/pipeline.hpp"
 #include "sim/training/stage_model.hpp"
@@ -26,7 +27,7 @@ namespace moesim {
 struct TrainingDeployment {
   const ModelShape& model;
   const Cluster& cluster;
-  const CostModel& costs;
+  const ClusterCosts& costs;
   TrainingOptions training;
   ServingOptions serving;
   PlacementOptions placement;
@@ -65,7 +66,8 @@ class TrainingRun {
   [[nodiscard]] double tokens_per_step() const;
   [[nodiscard]] const LinkLedger& ledger() const { return ledger_; }
   [[nodiscard]] const Timeline& timeline() const { return timeline_; }
-  [[nodiscard]] const LayerCosts& costs() const { return *costs_; }
+  // Of attention and dense kernels, each kind of GPU once.
+  [[nodiscard]] std::vector<KernelOrigin> kernel_origins() const { return costs_->origins(); }
   // [replicas]; empty for a dense model.
   [[nodiscard]] std::vector<const MoeStep*> experts() const;
   // [stages * replicas]; empty where nothing is sent.
@@ -107,7 +109,7 @@ class TrainingRun {
   TrainingDeployment deployment_;
   TrainingLayout layout_;
   TrainingMemory memory_;
-  std::unique_ptr<LayerCosts> costs_;
+  std::unique_ptr<LayerCostsByKind> costs_;
   std::unique_ptr<Router> router_;
   std::vector<StageModel> stages_;       // [stages]
   std::vector<GradientSync> gradients_;  // [stages]

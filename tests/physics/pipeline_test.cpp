@@ -99,7 +99,12 @@ TEST_CASE("rows cross every border between stages once, over the links between t
   const double tokens = 20.0 * (256 + 31);
   const double rows = 2.0 * walk->scenario().model.hidden * tokens * 3;
   // Each of a rank's GPUs takes a part of the token ids' way, each token to each of them.
-  CHECK(up == Approx(rows + 2 * 4.0 * 20 * 32).epsilon(1e-9));
+  const double ids = 2 * 4.0 * 20 * 32;
+  // Beside them the two GPUs of a rank gather what was handed on, and add up twice per layer:
+  // n x (n - 1) / n of a row, and twice that.
+  const double gathered = rows;
+  const double reduced = 2.0 * walk->scenario().model.hidden * tokens * 32 * 2 * 2;
+  CHECK(up == Approx(rows + ids + gathered + reduced).epsilon(1e-9));
 }
 
 TEST_CASE("saturated decode that reads weights: throughput grows with pp, by no more than pp") {

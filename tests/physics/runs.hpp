@@ -1,6 +1,8 @@
 // Small scenarios, run whole in this process on the analytic machine.
 #pragma once
 
+#include <catch2/catch.hpp>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,12 +42,46 @@ inline Scenario small_scenario(const std::vector<std::string>& overrides = {}) {
   return scenario;
 }
 
-inline std::unique_ptr<Walk> run_small(const std::vector<std::string>& overrides = {}) {
-  auto walk = std::make_unique<Walk>(small_scenario(overrides), [](Cluster& cluster) {
-    return make_analytic_machine(cluster);
-  });
+inline std::unique_ptr<Walk> run(const Scenario& scenario) {
+  auto walk = std::make_unique<Walk>(
+      scenario, [](Cluster& cluster) { return make_analytic_machine(cluster); });
   walk->run([](double, Seconds) { return true; });
   return walk;
+}
+
+inline std::unique_ptr<Walk> run_small(const std::vector<std::string>& overrides = {}) {
+  return run(small_scenario(overrides));
+}
+
+inline std::unique_ptr<Walk> run_with_fault(const std::vector<std::string>& overrides,
+                                            const FaultOptions& fault) {
+  Scenario scenario = small_scenario(overrides);
+  scenario.faults.push_back(fault);
+  return run(scenario);
+}
+
+inline int count_of(const Walk& walk, RequestState state) {
+  int count = 0;
+  for (const RequestRecord& r : walk.simulation().recorder().records()) {
+    count += r.state == state;
+  }
+  return count;
+}
+
+// The causes of every finished request add up to its latency.
+inline void check_causes(const Walk& walk) {
+  const Simulation& simulation = walk.simulation();
+  const auto& records = simulation.recorder().records();
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (records[i].state != RequestState::finished) continue;
+    const Seconds latency = records[i].e2el();
+    CHECK(simulation.blame().until_end(RequestId{i}, latency).sum() ==
+          Approx(latency.value).epsilon(1e-9));
+  }
+}
+
+inline double mean_tpot(const Walk& walk) {
+  return walk.result("test").summary.find(MetricId::tpot)->mean;
 }
 
 }  // namespace moesim

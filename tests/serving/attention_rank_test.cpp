@@ -196,3 +196,37 @@ TEST_CASE("a request that comes with its KV decodes in the first step") {
   CHECK(t.steps == 5);
   CHECK(t.finished == 1);
 }
+
+// A prompt of several chunks was preempted between two of them, before its first token, and was
+// then shed as if nobody had begun it.
+TEST_CASE("only requests that were never in a batch are shed, however long ago they came") {
+  for (const std::int64_t host : {0, 100}) {
+    AttentionRank rank({.max_batch = 4,
+                        .max_tokens = 32,
+                        .kv_block = 16,
+                        .kv_blocks = 16,
+                        .watermark = 0,
+                        .host_blocks = host},
+                       Stream(1, "rank"));
+    rank.enqueue(request(0, 16, 100));
+    rank.enqueue(request(1, 200, 1));
+    rank.enqueue(request(2, 200, 1));
+    StepEvents events;
+    const auto step = [&] {
+      rank.begin_step();
+      rank.plan_decodes(events);
+      rank.plan_prefill(events);
+      rank.complete(Seconds{1}, events);
+    };
+    step();
+    REQUIRE(rank.running() == 2);
+    const std::vector<RankRequest> too_large = rank.resize_kv(13, events);
+    REQUIRE(too_large.size() == 0);
+    REQUIRE(rank.running() == 1);
+    REQUIRE(rank.waiting() == 2);
+    const std::vector<RankRequest> shed = rank.shed_before(Seconds{100});
+    REQUIRE(shed.size() == 1);
+    CHECK(shed.front().request == 2);
+    CHECK(rank.waiting() == 1);
+  }
+}

@@ -142,7 +142,7 @@ std::vector<TenantShare> tenant_shares(const Simulation& simulation) {
 
 }  // namespace
 
-Result collect_result(const Scenario& scenario, const Cluster& cluster, const CostModel&,
+Result collect_result(const Scenario& scenario, const Cluster& cluster,
                       const Simulation& simulation) {
   Result result;
   collect_header(scenario, cluster, result);
@@ -158,7 +158,7 @@ Result collect_result(const Scenario& scenario, const Cluster& cluster, const Co
                 result);
   collect_memory(simulation, result);
   collect_cost(cluster, simulation.duration(), off_time(simulation), result);
-  collect_provenance(scenario, simulation.costs(), groups, result);
+  collect_provenance(simulation.kernel_origins(), groups, result);
   const double tokens = result.summary.throughput.total_tokens.value;
   const double peak = peak_flops(cluster, scenario.model.weights).value;
   if (peak > 0) {

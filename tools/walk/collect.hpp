@@ -1,7 +1,6 @@
 // From what a simulation recorded to what is reported.
 #pragma once
 
-#include "calibrate/cost_model.hpp"
 #include "sim/scenario/scenario.hpp"
 #include "sim/serving/simulation.hpp"
 #include "tools/report/result.hpp"
@@ -9,7 +8,7 @@
 
 namespace moesim {
 
-Result collect_result(const Scenario& scenario, const Cluster& cluster, const CostModel& costs,
+Result collect_result(const Scenario& scenario, const Cluster& cluster,
                       const Simulation& simulation);
 
 ReportSeries collect_series(const Scenario& scenario, const Cluster& cluster,

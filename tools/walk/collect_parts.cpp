@@ -67,18 +67,23 @@ void collect_cost(const Cluster& cluster, Seconds duration, Seconds off, Result&
   }
 }
 
-void collect_provenance(const Scenario& scenario, const LayerCosts& costs, ExpertGroups groups,
+void collect_provenance(std::span<const KernelOrigin> kernels, ExpertGroups groups,
                         Result& result) {
-  const std::string& profile = scenario.calibration.profile;
-  const CurveOrigin& dense = costs.origin();
+  const bool mixed = kernels.size() > 1;
+  std::string profiles;
+  for (const KernelOrigin& k : kernels) {
+    profiles += (profiles.empty() ? "profile " : ", ") + k.profile;
+  }
   if (!groups.empty()) {
     const CurveOrigin& experts = groups.front()->curve_origin();
     result.provenance.push_back({"expert kernels", experts.provenance,
-                                 fmt::format("profile {}: {}", profile, experts.note),
-                                 experts.error});
+                                 fmt::format("{}: {}", profiles, experts.note), experts.error});
   }
-  result.provenance.push_back(
-      {"attention and dense kernels", dense.provenance, "profile " + profile, dense.error});
+  for (const KernelOrigin& k : kernels) {
+    result.provenance.push_back(
+        {"attention and dense kernels" + (mixed ? " of " + k.gpu : std::string()),
+         k.origin.provenance, "profile " + k.profile, k.origin.error});
+  }
   result.provenance.push_back(
       {"prices and power", Provenance::assumed, "the cluster's preset and scenario", 0});
 }

@@ -6,7 +6,7 @@
 
 #include "sim/machine/ledger.hpp"
 #include "sim/scenario/scenario.hpp"
-#include "sim/serving/layer_costs.hpp"
+#include "sim/serving/cluster_costs.hpp"
 #include "sim/serving/moe_step.hpp"
 #include "tools/report/result.hpp"
 #include "topology/cluster.hpp"
@@ -45,7 +45,8 @@ void collect_links(const Cluster& cluster, const LinkLedger& ledger, Seconds dur
 // power.
 void collect_cost(const Cluster& cluster, Seconds duration, Seconds off, Result& result);
 
-void collect_provenance(const Scenario& scenario, const LayerCosts& costs, ExpertGroups groups,
+// `kernels` [kinds of GPU] of attention and dense parts.
+void collect_provenance(std::span<const KernelOrigin> kernels, ExpertGroups groups,
                         Result& result);
 
 // Flops that a token needs: two per parameter it uses, without embeddings and scores.

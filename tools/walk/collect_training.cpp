@@ -174,7 +174,7 @@ Result collect_training(const Scenario& scenario, const Cluster& cluster,
   result.memory.weights = memory.weights;
   result.memory.buffers = memory.gradients + memory.optimizer + memory.activations;
   collect_cost(cluster, run.duration(), Seconds{0}, result);
-  collect_provenance(scenario, run.costs(), groups, result);
+  collect_provenance(run.kernel_origins(), groups, result);
   result.provenance.push_back({"backward passes", Provenance::assumed,
                                "products twice, scores 2.5 times their forward kernels", 0});
   result.utilization.achieved_flops = result.training->mfu;

@@ -8,7 +8,8 @@ namespace moesim {
 
 namespace {
 
-Deployment deployment_of(const Scenario& scenario, Cluster& cluster, const CostModel& costs) {
+Deployment deployment_of(const Scenario& scenario, Cluster& cluster,
+                         const ClusterCosts& costs) {
   return {.model = scenario.model,
           .cluster = cluster,
           .costs = costs,
@@ -23,7 +24,7 @@ Deployment deployment_of(const Scenario& scenario, Cluster& cluster, const CostM
 }
 
 TrainingDeployment training_of(const Scenario& scenario, const Cluster& cluster,
-                               const CostModel& costs) {
+                               const ClusterCosts& costs) {
   return {.model = scenario.model,
           .cluster = cluster,
           .costs = costs,
@@ -39,9 +40,7 @@ TrainingDeployment training_of(const Scenario& scenario, const Cluster& cluster,
 Walk::Walk(const Scenario& scenario, const MakeMachine& make_machine)
     : scenario_(scenario),
       cluster_(std::make_unique<Cluster>(build_cluster(scenario.cluster))),
-      costs_(std::make_unique<CostModel>(load_profile(scenario.calibration.profile,
-                                                      scenario.calibration.expert_kernel),
-                                         cluster_->gpu(GpuId{0}).name)) {
+      costs_(std::make_unique<ClusterCosts>(*cluster_, scenario.calibration)) {
   if (scenario_.serving.mode == ServingMode::training) {
     training_ = std::make_unique<TrainingRun>(training_of(scenario_, *cluster_, *costs_));
     return;
@@ -99,7 +98,7 @@ bool Walk::run(const Progress& progress) {
 
 Result Walk::result(const std::string& version) const {
   Result result = training_ ? collect_training(scenario_, *cluster_, *training_)
-                            : collect_result(scenario_, *cluster_, *costs_, *simulation_);
+                            : collect_result(scenario_, *cluster_, *simulation_);
   result.version = version;
   result.partial = partial_;
   return result;

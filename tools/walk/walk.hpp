@@ -10,7 +10,6 @@
 #include <memory>
 #include <string>
 
-#include "calibrate/cost_model.hpp"
 #include "sim/machine/machine.hpp"
 #include "sim/scenario/scenario.hpp"
 #include "sim/serving/simulation.hpp"
@@ -44,7 +43,8 @@ class Walk {
 
   [[nodiscard]] const Scenario& scenario() const { return scenario_; }
   [[nodiscard]] const Cluster& cluster() const { return *cluster_; }
-  [[nodiscard]] const CostModel& costs() const { return *costs_; }
+  // Of the first GPU.
+  [[nodiscard]] const CostModel& costs() const { return costs_->of(GpuId{0}); }
   // Of serving; a law is broken where the scenario trains.
   [[nodiscard]] const Simulation& simulation() const;
   // Null where the scenario serves.
@@ -60,7 +60,7 @@ class Walk {
  private:
   Scenario scenario_;
   std::unique_ptr<Cluster> cluster_;
-  std::unique_ptr<CostModel> costs_;
+  std::unique_ptr<ClusterCosts> costs_;
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<Simulation> simulation_;  // serving
   std::unique_ptr<TrainingRun> training_;   // or training

@@ -9,9 +9,11 @@ const FieldTable& calibration_fields() {
       "The kernel profile: timings of one GPU type and engine.",
       "",
       {
-          field(MOESIM_KEY(profile),
-                "Kernel profile: GPU/engine as shipped in calibrate/profiles (see `moesim list "
-                "profiles`), or the path of a file from `moesim calibrate`"),
+          field(
+              MOESIM_KEY(profile),
+              "Kernel profile: GPU/engine as shipped in calibrate/profiles (see `moesim list "
+              "profiles`), or the path of a file from `moesim calibrate`. In a mixed cluster "
+              "GPUs of other kinds have the shipped profile of their own and the same engine"),
           field(MOESIM_KEY(expert_kernel),
                 "Part of an expert kernel's name, where a profile has several for one number "
                 "format (`moesim calibrate show` lists them), as an engine's MoE back end is "
