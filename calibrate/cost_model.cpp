@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "calibrate/profile.hpp"
+#include "calibrate/section_choice.hpp"
 #include "sim/base/diagnostics.hpp"
 #include "sim/base/errors.hpp"
 
@@ -67,6 +68,15 @@ void CostModel::add_transfer(CurveOrigin& origin) const {
 Seconds CostModel::memory_bound(Bytes moved) const {
   return profile_->memory.launch +
          moved / (target_.memory_bandwidth * profile_->memory.bandwidth);
+}
+
+Seconds CostModel::fp8_dots(Flops flops) const {
+  const bool native = target_.fp8_flops.value > 0;
+  const auto* section = choose_section(profile_->gemms, native ? Dtype::fp8_block : Dtype::bf16,
+                                       [](const GemmSection&) { return true; });
+  const double share = section ? section->roofline.compute : 0.7;
+  return profile_->memory.launch +
+         flops / ((native ? target_.fp8_flops : target_.bf16_flops) * share);
 }
 
 Seconds CostModel::router(double tokens, int hidden, int experts) const {

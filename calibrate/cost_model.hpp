@@ -146,6 +146,8 @@ class CostModel {
   [[nodiscard]] AttentionCurve attention(const AttentionConfig& config) const;
   // One memory-bound kernel that moves so many bytes: norms, rotary, permute, weighted sum.
   [[nodiscard]] Seconds memory_bound(Bytes moved) const;
+  // Dot products in fp8 at the share of the peak that the profile's fp8 GEMMs reach.
+  [[nodiscard]] Seconds fp8_dots(Flops flops) const;
   // Router of one layer: tokens x hidden -> scores, top-k.
   [[nodiscard]] Seconds router(double tokens, int hidden, int experts) const;
   // RMSNorm with the residual add.

@@ -140,22 +140,21 @@ std::vector<Row> choose_engine(const std::vector<Row>& rows, const std::string& 
   return chosen;
 }
 
-// TensorRT-LLM has generated kernels (TRTLLM-Gen), which its own table does not time; FlashInfer
-// carries the same ones into SGLang, whose table does.
+// TensorRT-LLM has generated kernels (TRTLLM-Gen), which its own table does not time;
+// FlashInfer carries the same ones into SGLang, whose table does.
 std::vector<ExpertRow> generated_kernels(const std::vector<ExpertRow>& rows, Dtype dtype,
                                          const Profile& profile) {
   std::vector<ExpertRow> generated;
   std::copy_if(rows.begin(), rows.end(), std::back_inserter(generated), [&](const auto& row) {
-    return profile.engine == "trtllm" && row.key.engine == "sglang" &&
-           row.key.dtype == dtype && row.gated &&
-           row.key.kernel.find("flashinfer_trtllm") != std::string::npos;
+    return profile.engine == "trtllm" && row.key.engine == "sglang" && row.key.dtype == dtype &&
+           row.gated && row.key.kernel.find("flashinfer_trtllm") != std::string::npos;
   });
   return generated;
 }
 
-// In fp4 the generated kernels are what TensorRT-LLM runs, so they come first; CUTLASS, which its
-// table has, is kept for comparison, without the lanes of expert parallelism. In the other formats
-// both are in use.
+// In fp4 the generated kernels are what TensorRT-LLM runs, so they come first; CUTLASS, which
+// its table has, is kept for comparison, without the lanes of expert parallelism. In the other
+// formats both are in use.
 void fit_experts(const std::vector<ExpertRow>& rows, const Device& device, Profile& profile) {
   auto own = choose_engine(rows, "expert kernels", profile);
   const auto generated = generated_kernels(rows, Dtype::fp4, profile);

@@ -13,8 +13,8 @@ struct Profile;
 // A GPU without a profile of its own gets the nearest one of its architecture ("h800-sxm/vllm"
 // is served by h100-sxm/vllm; give CostModel the GPU's name). Throws InputError that lists what
 // there is, or what is damaged and where.
-// `expert_kernel`, if not empty, is part of a kernel's name: of each number format that has such
-// sections of experts, the others are left out.
+// `expert_kernel`, if not empty, is part of a kernel's name: of each number format that has
+// such sections of experts, the others are left out.
 std::shared_ptr<const Profile> load_profile(const std::string& name_or_path,
                                             const std::string& expert_kernel = "");
 

@@ -30,7 +30,10 @@ double attention_params_per_layer(const ModelShape& model) {
                              : hidden * heads * qk_dim;
   const double down = hidden * (a.kv_lora_rank + a.qk_rope_dim);
   const double up = a.kv_lora_rank * heads * (a.qk_nope_dim + a.v_head_dim);
-  return queries + down + up + output_params_per_layer(model);
+  const double index_queries =
+      a.index_heads * a.index_dim * (a.q_lora_rank > 0 ? a.q_lora_rank : hidden);
+  const double index = index_queries + hidden * (a.index_dim + a.index_heads);
+  return queries + down + up + output_params_per_layer(model) + index;
 }
 
 double embedding_params(const ModelShape& model) {
@@ -65,12 +68,14 @@ double layer_params(const ModelShape& model) {
          router_params(model, all);
 }
 
-// K and V of one token (gqa), or the compressed KV and the rotary key (mla).
+// K and V of one token (gqa), or the compressed KV and the rotary key (mla); an index key is
+// fp8 with a scale.
 Bytes kv_bytes_per_token_layer(const ModelShape& model) {
   const AttentionShape& a = model.attention;
   const double width = a.kind == AttentionKind::mla ? a.kv_lora_rank + a.qk_rope_dim
                                                     : 2.0 * a.kv_heads * a.head_dim;
-  return Bytes{width * info(model.kv_cache).weight_bytes};
+  const double index = a.index_heads > 0 ? a.index_dim + 4.0 : 0;
+  return Bytes{width * info(model.kv_cache).weight_bytes + index};
 }
 
 // Of the layers, those that are the last of a period.

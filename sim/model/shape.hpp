@@ -29,6 +29,9 @@ struct AttentionShape {
   // gqa: queries and keys are normalised over all heads at once (MiniMax-M2), which needs their
   // sums of squares from all tensor-parallel GPUs.
   bool qk_norm_over_heads = false;
+  int index_heads = 0;  // mla: of the indexer of sparse attention; 0: attention is dense
+  int index_dim = 0;    // width of an index key and of each head's query
+  int index_top_k = 0;  // keys that a query attends to
 
   friend bool operator==(const AttentionShape&, const AttentionShape&) = default;
 };
@@ -56,8 +59,9 @@ struct ModelShape {
   AttentionShape attention;
   Dtype weights = Dtype::bf16;  // routed experts
   Dtype attention_weights = Dtype::bf16;
-  std::optional<Dtype> ffn_weights;     // dense FFNs and shared experts; unset: weights
-  std::optional<Dtype> output_weights;  // attention's output projection; unset: attention_weights
+  std::optional<Dtype> ffn_weights;  // dense FFNs and shared experts; unset: weights
+  std::optional<Dtype>
+      output_weights;  // attention's output projection; unset: attention_weights
   Dtype kv_cache = Dtype::bf16;
   Dtype dispatch = Dtype::fp8_block;  // activations on the wire, dispatch
   Dtype combine = Dtype::bf16;        // activations on the wire, combine

@@ -51,7 +51,25 @@ void check_experts(const Scenario& s, Contradictions& tell) {
   check_groups(m, tell);
 }
 
+void check_index(const AttentionShape& a, Contradictions& tell) {
+  if (a.index_heads == 0) return;
+  if (a.kind == AttentionKind::gqa) {
+    tell.error({"model.attention.index_heads", "model.attention.kind"},
+               "sparse attention by an indexer is known of mla alone",
+               "model.attention.kind = \"mla\", or no index_heads");
+  }
+  const std::pair<const char*, int> needed[] = {{"index_dim", a.index_dim},
+                                                {"index_top_k", a.index_top_k}};
+  for (const auto& [key, value] : needed) {
+    if (value > 0) continue;
+    tell.error({fmt::format("model.attention.{}", key), "model.attention.index_heads"},
+               fmt::format("an indexer needs {}", key),
+               fmt::format("model.attention.{} >= 1", key));
+  }
+}
+
 void check_attention(const AttentionShape& a, Contradictions& tell) {
+  check_index(a, tell);
   if (a.kind == AttentionKind::gqa) {
     if (a.kv_heads < 1 || a.heads % a.kv_heads != 0) {
       tell.error({"model.attention.kv_heads", "model.attention.heads"},

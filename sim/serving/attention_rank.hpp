@@ -62,7 +62,7 @@ struct StepEvents {
     Move move = Move::admitted;
     Cause waited = Cause::queueing;  // admitted: what it waited for
   };
-  std::vector<Moved> moved;  // into and out of the running batch, in order
+  std::vector<Moved> moved;               // into and out of the running batch, in order
   std::vector<std::int32_t> prompts;      // computed to their end, once per request
   std::vector<std::int32_t> first_token;  // seen by the client
   std::vector<std::int32_t> finished;

@@ -81,6 +81,7 @@ void LayerCosts::prepare_attention() {
     projections_.push_back(gemm(hidden, heads * a.v_head_dim, output));
     // Decodes absorb this one; AttentionCurve::decode has that.
     expand_ = gemm(heads * (a.qk_nope_dim + a.v_head_dim), a.kv_lora_rank, dtype);
+    if (a.index_heads > 0) index_.emplace(model_, *costs_);
     return;
   }
   const double kv_heads = per_gpu(a.kv_heads, parallel_.tp);
@@ -135,12 +136,16 @@ Seconds LayerCosts::attention_gemms(const RankBatch& batch, double part) const {
 Seconds LayerCosts::attention_core(const RankBatch& batch, std::size_t kind,
                                    double part) const {
   const AttentionCurve& core = cores_[kind];
-  Seconds total{0};
+  Seconds total = index_ ? index_->time(batch, part) : Seconds{0};
   if (batch.decodes > 0) {
-    total += core.decode(part * batch.decode_tokens, batch.decode_context / batch.decodes);
+    const double context = batch.decode_context / batch.decodes;
+    total += core.decode(part * batch.decode_tokens, index_ ? index_->kept(context) : context);
   }
   for (const PrefillChunk& chunk : batch.chunks) {
-    total += core.prefill(part * chunk.tokens, chunk.context + (1 - part) / 2 * chunk.tokens);
+    const double tokens = part * chunk.tokens;
+    const double context = chunk.context + (1 - part) / 2 * chunk.tokens;
+    const double share = index_ ? index_->prefill_share(tokens, context) : 1;
+    total += share * core.prefill(tokens, context);
   }
   return total;
 }

@@ -11,6 +11,7 @@
 #include "sim/model/shape.hpp"
 #include "sim/serving/batch.hpp"
 #include "sim/serving/parallelism.hpp"
+#include "sim/serving/sparse_index.hpp"
 
 namespace moesim {
 
@@ -65,6 +66,7 @@ class LayerCosts {
   std::vector<GemmCurve> projections_;
   std::optional<GemmCurve> expand_;  // mla, prompts: the latent to keys and values of all heads
   std::vector<AttentionCurve> cores_;
+  std::optional<SparseIndex> index_;
   std::vector<std::uint8_t> kind_of_layer_;  // [layers]
   std::vector<GemmCurve> dense_;             // gate and up, down
   std::vector<GemmCurve> shared_;

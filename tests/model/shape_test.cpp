@@ -56,6 +56,30 @@ TEST_CASE("a windowed layer's KV cache stops growing at the window") {
   CHECK(kv_bytes(m, 1000).value == Approx(((1000 + 128) * 18 * per_layer).value));
 }
 
+TEST_CASE("parts that a checkpoint quantises apart have bytes of their own formats") {
+  ModelShape m = read_model("deepseek-v3");
+  m.weights = m.attention_weights = Dtype::bf16;
+  const double all = resident_bytes(m).value;
+  const double output = 61.0 * 128 * 128 * 7168;
+  const double ffn = 3.0 * 7168 * (3 * 18432 + 58 * 2048);
+  m.output_weights = Dtype::fp8;
+  CHECK(resident_bytes(m).value == Approx(all - output));
+  m.ffn_weights = Dtype::fp8;
+  CHECK(resident_bytes(m).value == Approx(all - output - ffn));
+  m.weights = Dtype::fp8;  // routed experts: resident bytes are without them
+  CHECK(resident_bytes(m).value == Approx(all - output - ffn));
+}
+
+TEST_CASE(
+    "an indexer adds its projections, and one fp8 key with its scale per token and layer") {
+  const ModelShape m = read_model("glm-5");
+  ModelShape dense = m;
+  dense.attention.index_heads = dense.attention.index_dim = 0;
+  CHECK(attention_params(m) - attention_params(dense) ==
+        Approx(78 * (2048.0 * 32 * 128 + 6144.0 * (128 + 32))));
+  CHECK((kv_bytes_per_token(m) - kv_bytes_per_token(dense)).value == 78 * (128 + 4));
+}
+
 TEST_CASE("weights in memory = parameters x bytes of their formats") {
   ModelShape m = read_model("deepseek-v3");
   m.weights = m.attention_weights = Dtype::bf16;

@@ -3,6 +3,7 @@
 
 #include <numeric>
 
+#include "sim/serving/sparse_index.hpp"
 #include "tests/physics/runs.hpp"
 
 using namespace moesim;
@@ -29,6 +30,40 @@ TEST_CASE("one token, one expert, no network: the step is the sum of its kernel 
       costs.attention(batch, 0, 1) + costs.router(1) + costs.experts(1).time({1, 1, 1});
   const Seconds step = Seconds{1e-3} + costs.ends(1, 1) + 8.0 * layer;
   CHECK(walk->simulation().instance(0).busy().value == Approx(step.value).epsilon(1e-12));
+}
+
+// Sparse attention: scores + min(context, top_k) keys.
+TEST_CASE("beyond its top_k the indexer reads a longer context, attention does not") {
+  const auto walk = run_small({"requests=1"});
+  ModelShape sparse = read_model("glm-5");
+  sparse.weights = sparse.attention_weights = Dtype::fp8_block;
+  ModelShape dense = sparse;
+  dense.attention.index_heads = 0;
+  const Parallelism alone;
+  const LayerCosts with(sparse, alone, walk->costs()), without(dense, alone, walk->costs());
+  const SparseIndex index(sparse, walk->costs());
+  const auto decode = [](double context) {
+    RankBatch batch;
+    batch.decodes = batch.decode_tokens = 32;
+    batch.decode_context = 32 * context;
+    return batch;
+  };
+  Seconds before{0};
+  for (const double context : {128., 2048., 8192., 65536.}) {
+    INFO(context << " tokens");
+    const RankBatch batch = decode(context);
+    const Seconds scored = index.time(batch, 1);
+    CHECK(scored > before);
+    before = scored;
+    const Seconds read = without.attention_core(decode(std::min(context, 2048.)), 0, 1);
+    CHECK(with.attention_core(batch, 0, 1).value == Approx((scored + read).value));
+  }
+  CHECK(with.attention_core(decode(65536), 0, 1) < without.attention_core(decode(65536), 0, 1));
+  // A prompt within top_k keeps every pair; of a longer one the pairs grow as tokens x top_k.
+  CHECK(index.prefill_share(2048, 0) == 1);
+  const double pairs = 131072. * 131072 / 2;
+  CHECK(index.prefill_share(131072, 0) * pairs ==
+        Approx(131072. * 2048 * (2 * 512 + 64) / (192 + 64 + 256)).epsilon(0.01));
 }
 
 TEST_CASE("tokens routed = tokens x top_k, in every layer") {

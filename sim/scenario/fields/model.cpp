@@ -43,6 +43,13 @@ const FieldTable& attention_fields() {
               MOESIM_KEY(qk_norm_over_heads),
               "gqa: queries and keys are normalised over all heads at once, not head by head: "
               "one more all-reduce per layer under tensor parallelism"),
+          field(MOESIM_KEY(index_heads),
+                "mla: heads of the indexer of sparse attention (DSA: DeepSeek-V3.2, GLM-5)")
+              .range(1, 4096)
+              .unset("attention is dense"),
+          field(MOESIM_KEY(index_dim), "Width of the indexer's heads and keys").range(0, 65536),
+          field(MOESIM_KEY(index_top_k), "Keys that the indexer leaves a query")
+              .range(0, 1 << 24),
       }};
   return fields;
 }
