@@ -105,66 +105,14 @@ class TomlReader {
   }
 
   void read(const toml::table& t, Profile& p) const {
-    p.gpu = get<std::string>(t, "gpu", "");
-    p.engine = get<std::string>(t, "engine", "");
-    p.provenance = provenance(t);
-    p.sources = strings(t, "sources");
-    p.notes = strings(t, "notes");
-    if (!find_device(p.gpu)) {
-      std::string known;
-      for (const Device& d : devices())
-        known += (known.empty() ? "" : ", ") + std::string(d.name);
-      const toml::node* at = t.get("gpu");
-      fault(at != nullptr ? *at : t, fmt::format("unknown GPU '{}'", p.gpu), known);
-    }
-    if (const auto* h = t["host"].as_table()) {
-      p.host = {Seconds{get<double>(*h, "per_step_s", 0)},
-                Seconds{get<double>(*h, "per_sequence_s", 0)},
-                Seconds{get<double>(*h, "per_layer_s", 0)},
-                Seconds{get<double>(*h, "per_prompt_token_s", 0)},
-                Seconds{get<double>(*h, "per_request_s", 0)},
-                Seconds{get<double>(*h, "per_request_layer_s", 0)},
-                provenance(*h),
-                get<double>(*h, "error", 0)};
-    }
-    if (const auto* m = t["memory"].as_table()) {
-      p.memory = {
-          Seconds{get<double>(*m, "launch_s", 0)},
-          get<double>(*m, "bandwidth", 1),
-          Seconds{m->contains("graph_node_s") ? get<double>(*m, "graph_node_s", 0) : 0},
-          Seconds{m->contains("stream_launch_s") ? get<double>(*m, "stream_launch_s", 0) : 0},
-          provenance(*m),
-          get<double>(*m, "error", 0)};
-    }
+    read_head(t, p);
+    if (const auto* h = t["host"].as_table()) p.host = host(*h);
+    if (const auto* m = t["memory"].as_table()) p.memory = memory(*m);
     each(t, "all_to_all", [&](const toml::table& s) { p.exchanges.push_back(exchange(s)); });
-    each(t, "energy", [&](const toml::table& s) {
-      p.energy.push_back({get<std::string>(s, "kernel", ""),
-                          get<std::string>(s, "operation", ""), get<double>(s, "seconds", 0),
-                          get<double>(s, "joules", 0), get<double>(s, "watts", 0)});
-    });
+    each(t, "energy", [&](const toml::table& s) { p.energy.push_back(energy(s)); });
     each(t, "experts", [&](const toml::table& s) { p.experts.push_back(expert_section(s)); });
-    each(t, "gemm", [&](const toml::table& s) {
-      GemmSection section;
-      section.key = key(s);
-      section.roofline = roofline(s);
-      section.points_left_out = held_out(s, "points_left_out");
-      p.gemms.push_back(std::move(section));
-    });
-    each(t, "attention", [&](const toml::table& s) {
-      AttentionSection section;
-      const auto op = get<std::string>(s, "op", "");
-      const auto* const found =
-          std::find(std::begin(kAttentionOpNames), std::end(kAttentionOpNames), op);
-      if (found == std::end(kAttentionOpNames)) {
-        fault(s, fmt::format("unknown op '{}'", op), "decode, prefill, mla_decode, ...");
-      } else {
-        section.op = static_cast<AttentionOp>(found - std::begin(kAttentionOpNames));
-      }
-      section.key = key(s);
-      section.roofline = roofline(s);
-      section.points_left_out = held_out(s, "points_left_out");
-      p.attention.push_back(std::move(section));
-    });
+    each(t, "gemm", [&](const toml::table& s) { p.gemms.push_back(gemm_section(s)); });
+    each(t, "attention", [&](const toml::table& s) { p.attention.push_back(attention(s)); });
   }
 
  private:
@@ -175,6 +123,75 @@ class TomlReader {
         if (const auto* section = item.as_table()) f(*section);
       }
     }
+  }
+
+  void read_head(const toml::table& t, Profile& p) const {
+    p.gpu = get<std::string>(t, "gpu", "");
+    p.engine = get<std::string>(t, "engine", "");
+    p.provenance = provenance(t);
+    p.sources = strings(t, "sources");
+    p.notes = strings(t, "notes");
+    if (find_device(p.gpu)) return;
+    std::string known;
+    for (const Device& d : devices())
+      known += (known.empty() ? "" : ", ") + std::string(d.name);
+    const toml::node* at = t.get("gpu");
+    fault(at != nullptr ? *at : t, fmt::format("unknown GPU '{}'", p.gpu), known);
+  }
+
+  // Zero where the key is not there.
+  [[nodiscard]] Seconds seconds_or_none(const toml::table& t, std::string_view key) const {
+    return Seconds{t.contains(key) ? get<double>(t, key, 0) : 0};
+  }
+
+  [[nodiscard]] HostOverhead host(const toml::table& h) const {
+    return {Seconds{get<double>(h, "per_step_s", 0)},
+            Seconds{get<double>(h, "per_sequence_s", 0)},
+            Seconds{get<double>(h, "per_layer_s", 0)},
+            Seconds{get<double>(h, "per_prompt_token_s", 0)},
+            Seconds{get<double>(h, "per_request_s", 0)},
+            Seconds{get<double>(h, "per_request_layer_s", 0)},
+            provenance(h),
+            get<double>(h, "error", 0)};
+  }
+
+  [[nodiscard]] MemoryKernels memory(const toml::table& m) const {
+    return {Seconds{get<double>(m, "launch_s", 0)},
+            get<double>(m, "bandwidth", 1),
+            seconds_or_none(m, "graph_node_s"),
+            seconds_or_none(m, "stream_launch_s"),
+            provenance(m),
+            get<double>(m, "error", 0)};
+  }
+
+  [[nodiscard]] EnergyPoint energy(const toml::table& s) const {
+    return {get<std::string>(s, "kernel", ""), get<std::string>(s, "operation", ""),
+            get<double>(s, "seconds", 0), get<double>(s, "joules", 0),
+            get<double>(s, "watts", 0)};
+  }
+
+  [[nodiscard]] GemmSection gemm_section(const toml::table& s) const {
+    GemmSection section;
+    section.key = key(s);
+    section.roofline = roofline(s);
+    section.points_left_out = held_out(s, "points_left_out");
+    return section;
+  }
+
+  [[nodiscard]] AttentionSection attention(const toml::table& s) const {
+    AttentionSection section;
+    const auto op = get<std::string>(s, "op", "");
+    const auto* const found =
+        std::find(std::begin(kAttentionOpNames), std::end(kAttentionOpNames), op);
+    if (found == std::end(kAttentionOpNames)) {
+      fault(s, fmt::format("unknown op '{}'", op), "decode, prefill, mla_decode, ...");
+    } else {
+      section.op = static_cast<AttentionOp>(found - std::begin(kAttentionOpNames));
+    }
+    section.key = key(s);
+    section.roofline = roofline(s);
+    section.points_left_out = held_out(s, "points_left_out");
+    return section;
   }
 
   [[nodiscard]] ExchangeCurve exchange(const toml::table& s) const {

@@ -23,8 +23,7 @@ std::string line(const std::string& name, std::string_view op, const KernelKey& 
                              percent(held.middle.median), percent(held.large.median), kernel);
 }
 
-// What only a measurement has; the simulator prices networks by calibrate/profiles/network and
-// power by the cluster's preset.
+// What only a measurement has.
 std::string machine_lines(const Profile& p) {
   std::string out;
   if (p.memory.graph_node.value > 0 || p.memory.stream_launch.value > 0) {
@@ -38,15 +37,16 @@ std::string machine_lines(const Profile& p) {
     }
     out += fmt::format(
         "all-to-all        {} {} {}, {} ranks: {} points, {} at least, {} at best "
-        "(shown only)\n",
+        "({})\n",
         c.kernel, c.version, c.pattern, c.ranks, c.bytes.size(),
         to_display(Seconds{*std::min_element(c.seconds.begin(), c.seconds.end())}),
-        to_display(BytesPerSecond{best}));
+        to_display(BytesPerSecond{best}),
+        c.ranks > 1 && c.kernel == "nccl" && c.pattern == "uniform" ? "for transport nccl"
+                                                                    : "shown only");
   }
   for (const EnergyPoint& e : p.energy) {
-    out +=
-        fmt::format("energy            {} {}: {:.3g} J in {}, {:.0f} W (shown only)\n",
-                    e.kernel, e.operation, e.joules, to_display(Seconds{e.seconds}), e.watts);
+    out += fmt::format("energy            {} {}: {:.3g} J in {}, {:.0f} W\n", e.kernel,
+                       e.operation, e.joules, to_display(Seconds{e.seconds}), e.watts);
   }
   return out;
 }

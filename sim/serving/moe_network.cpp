@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sim/serving/measured_exchange.hpp"
+
 namespace moesim {
 
 namespace {
@@ -16,10 +18,6 @@ std::string transport_for(const std::string& asked, bool prefill, int domains) {
   return "low_latency";
 }
 
-TransportFit fit_for(const RankGroup& ranks, const std::string& transport) {
-  return find_transport_fit(transport, ranks.gpu_name());
-}
-
 // DeepSeek-V3 report (2412.19437), section 3.2.2: 20 of an H800's 132 multiprocessors send and
 // receive. DeepEP's low-latency kernels leave them to compute (its README, "hook").
 double share_of(const ServingOptions& options, const std::string& transport) {
@@ -31,11 +29,14 @@ double share_of(const ServingOptions& options, const std::string& transport) {
 
 MoeNetwork::MoeNetwork(const Cluster& cluster, std::vector<GpuId> gpus, const ModelShape& model,
                        const ServingOptions& options, int slots_per_rank,
-                       std::optional<LayerRange> layers)
+                       std::optional<LayerRange> layers,
+                       const std::vector<CollectiveCurve>& exchanges)
     : ranks_(cluster, std::move(gpus)),
       model_(make_collective_model(options.network)),
-      prefill_fit_(fit_for(ranks_, transport_for(options.transport, true, ranks_.domains()))),
-      decode_fit_(fit_for(ranks_, transport_for(options.transport, false, ranks_.domains()))),
+      prefill_fit_(transport_fit(transport_for(options.transport, true, ranks_.domains()),
+                                 ranks_.gpu_name(), exchanges)),
+      decode_fit_(transport_fit(transport_for(options.transport, false, ranks_.domains()),
+                                ranks_.gpu_name(), exchanges)),
       prefill_(ranks_,
                parse_transport(transport_for(options.transport, true, ranks_.domains())),
                prefill_fit_, slots_per_rank),

@@ -29,11 +29,12 @@ struct ExchangeTime {
 
 class MoeNetwork {
  public:
-  // `gpus` are the expert ranks, of the `layers` of a pipeline stage (all by default). The
-  // cluster outlives this.
+  // `gpus` are the expert ranks, of the `layers` of a pipeline stage (all by default);
+  // `exchanges` as measured_exchanges gives them. The cluster outlives this.
   MoeNetwork(const Cluster& cluster, std::vector<GpuId> gpus, const ModelShape& model,
              const ServingOptions& options, int slots_per_rank,
-             std::optional<LayerRange> layers = {});
+             std::optional<LayerRange> layers = {},
+             const std::vector<CollectiveCurve>& exchanges = {});
 
   // From now on collectives leave links to what else crosses them. `transfers` outlives this.
   void share_with(Transfers& transfers) { shared_.emplace(transfers); }

@@ -5,6 +5,7 @@
 
 #include "sim/serving/expert_setup.hpp"
 #include "sim/serving/host_link.hpp"
+#include "sim/serving/measured_exchange.hpp"
 #include "sim/serving/simulation.hpp"
 
 namespace moesim {
@@ -145,7 +146,8 @@ void Simulation::build_networks(int id) {
   for (int s = 0; s < parallel.pp; ++s) {
     networks.push_back(std::make_unique<MoeNetwork>(
         deployment_.cluster, expert_ranks(parallel, stage_gpu(id, s)), deployment_.model,
-        mine.serving, mine.slots / parallel.ep, layers_of(deployment_.model, parallel.pp, s)));
+        mine.serving, mine.slots / parallel.ep, layers_of(deployment_.model, parallel.pp, s),
+        measured_exchanges(deployment_.costs, stage_gpu(id, s))));
     networks.back()->share_with(*transfers_);
   }
 }

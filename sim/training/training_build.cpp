@@ -6,6 +6,7 @@
 #include "sim/base/diagnostics.hpp"
 #include "sim/base/units_text.hpp"
 #include "sim/serving/expert_setup.hpp"
+#include "sim/serving/measured_exchange.hpp"
 #include "sim/training/training_run.hpp"
 
 namespace moesim {
@@ -98,7 +99,8 @@ void TrainingRun::build_pipelines() {
     for (int s = 0; s < layout_.stages && layout_.ep > 1; ++s) {
       pipeline.networks.push_back(std::make_unique<MoeNetwork>(
           deployment_.cluster, gpus_from(layout_.first_gpu(s, r), layout_.ep), model,
-          deployment_.serving, slots));
+          deployment_.serving, slots, std::nullopt,
+          measured_exchanges(deployment_.costs, GpuId{layout_.first_gpu(s, r)})));
     }
     const int nodes =
         pipeline.networks.empty() ? 1 : pipeline.networks.front()->ranks().domains();

@@ -143,7 +143,7 @@ std::vector<TenantShare> tenant_shares(const Simulation& simulation) {
 }  // namespace
 
 Result collect_result(const Scenario& scenario, const Cluster& cluster,
-                      const Simulation& simulation) {
+                      const ClusterCosts& costs, const Simulation& simulation) {
   Result result;
   collect_header(scenario, cluster, result);
   result.steps = all_steps(simulation);
@@ -157,8 +157,8 @@ Result collect_result(const Scenario& scenario, const Cluster& cluster,
   collect_links(cluster, simulation.ledger(), simulation.duration(), exchanging(simulation),
                 result);
   collect_memory(simulation, result);
-  collect_cost(cluster, simulation.duration(), off_time(simulation), result);
-  collect_provenance(simulation.kernel_origins(), groups, result);
+  collect_cost(scenario, cluster, costs, simulation.duration(), off_time(simulation), result);
+  collect_provenance(scenario, costs, simulation.kernel_origins(), groups, result);
   const double tokens = result.summary.throughput.total_tokens.value;
   const double peak = peak_flops(cluster, scenario.model.weights).value;
   if (peak > 0) {

@@ -9,7 +9,7 @@
 namespace moesim {
 
 Result collect_result(const Scenario& scenario, const Cluster& cluster,
-                      const Simulation& simulation);
+                      const ClusterCosts& costs, const Simulation& simulation);
 
 ReportSeries collect_series(const Scenario& scenario, const Cluster& cluster,
                             const Simulation& simulation);

@@ -42,11 +42,14 @@ void collect_links(const Cluster& cluster, const LinkLedger& ledger, Seconds dur
                    Seconds exchanging, Result& result);
 
 // After gpus and throughput. `off`: GPU-seconds that were given back; they still draw idle
-// power.
-void collect_cost(const Cluster& cluster, Seconds duration, Seconds off, Result& result);
+// power. GPUs whose own profile has measured energy draw what it says while they compute; the
+// others are taken between idle and full power by utilization.
+void collect_cost(const Scenario& scenario, const Cluster& cluster, const ClusterCosts& costs,
+                  Seconds duration, Seconds off, Result& result);
 
 // `kernels` [kinds of GPU] of attention and dense parts.
-void collect_provenance(std::span<const KernelOrigin> kernels, ExpertGroups groups,
+void collect_provenance(const Scenario& scenario, const ClusterCosts& costs,
+                        std::span<const KernelOrigin> kernels, ExpertGroups groups,
                         Result& result);
 
 // Flops that a token needs: two per parameter it uses, without embeddings and scores.

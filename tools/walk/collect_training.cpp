@@ -151,7 +151,7 @@ Flops training_flops_per_token(const ModelShape& model, int sequence) {
 }
 
 Result collect_training(const Scenario& scenario, const Cluster& cluster,
-                        const TrainingRun& run) {
+                        const ClusterCosts& costs, const TrainingRun& run) {
   Result result;
   collect_header(scenario, cluster, result);
   // What layers and experts are averaged over: forward passes of an EP group.
@@ -173,8 +173,8 @@ Result collect_training(const Scenario& scenario, const Cluster& cluster,
   result.memory.gpu = memory.capacity;
   result.memory.weights = memory.weights;
   result.memory.buffers = memory.gradients + memory.optimizer + memory.activations;
-  collect_cost(cluster, run.duration(), Seconds{0}, result);
-  collect_provenance(run.kernel_origins(), groups, result);
+  collect_cost(scenario, cluster, costs, run.duration(), Seconds{0}, result);
+  collect_provenance(scenario, costs, run.kernel_origins(), groups, result);
   result.provenance.push_back({"backward passes", Provenance::assumed,
                                "products twice, scores 2.5 times their forward kernels", 0});
   result.utilization.achieved_flops = result.training->mfu;

@@ -9,7 +9,7 @@
 namespace moesim {
 
 Result collect_training(const Scenario& scenario, const Cluster& cluster,
-                        const TrainingRun& run);
+                        const ClusterCosts& costs, const TrainingRun& run);
 
 // phases_step as in serving (rows: layers; the cells add up to the step time), the
 // experts' loads and placement, and the steps over time.

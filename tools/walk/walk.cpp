@@ -97,8 +97,8 @@ bool Walk::run(const Progress& progress) {
 }
 
 Result Walk::result(const std::string& version) const {
-  Result result = training_ ? collect_training(scenario_, *cluster_, *training_)
-                            : collect_result(scenario_, *cluster_, *simulation_);
+  Result result = training_ ? collect_training(scenario_, *cluster_, *costs_, *training_)
+                            : collect_result(scenario_, *cluster_, *costs_, *simulation_);
   result.version = version;
   result.partial = partial_;
   return result;
