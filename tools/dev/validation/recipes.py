@@ -70,6 +70,11 @@ def as_launched(config, version):
     return dataclasses.replace(config, layout=layout)
 
 
+def runs_marlin(config):
+    """VLLM_MXFP4_USE_MARLIN=1 (gpt-oss on H200 under vLLM)."""
+    return (config.model, config.system, config.engine) == ("gpt-oss-120b", "h200_sxm", "vllm")
+
+
 def expert_kernel(point):
     """The MoE back end that the recipe asks for, where the profile's first one is another."""
     c = point.config
@@ -78,25 +83,32 @@ def expert_kernel(point):
         # measured steps (training points): the generated kernels stand in.
         if c.weights == "fp8_block":  # DEEPGEMM until the recipes of 1.2
             return "flashinfer_trtllm" if point.version >= "1.2" else "deepgemm"
+    if runs_marlin(c):
+        return "wna16marlin"
     if c.model == "minimax-m2" and c.system == "b200_sxm" and point.version == "0.17.0":
         return "fused_moe"  # VLLM_USE_FLASHINFER_MOE_FP8 and VLLM_MOE_USE_DEEP_GEMM are 0
     return ""
 
 
 def formats(point):
-    """Number formats of a checkpoint's weights beside its routed experts'.
+    """Number formats of a checkpoint's weights.
 
+    Marlin multiplies mxfp4 and int4 by bf16 in one way; only with int4 was it timed at shapes
+    like these.
     The fp4 checkpoints are NVIDIA's: Kimi-K2.5-NVFP4 quantises routed experts alone and
     DeepSeek-R1-0528-FP4-v2 all FFNs and attention's output projection (their model cards).
     Compressed-tensors int4 is of routed experts alone (the card of Kimi-K2.5).
     """
     c = point.config
+    weights = {"weights": "int4" if runs_marlin(c) else c.weights,
+               "attention_weights": c.attention_weights}
     if c.model == "kimi-k2" and c.weights in ("fp4", "int4"):
-        return {"attention_weights": "bf16", "ffn_weights": "bf16"}
-    if c.weights == "fp4":
-        return {"attention_weights": "bf16",
-                **({"output_weights": "fp4"} if c.model == "deepseek-v3" else {})}
-    return {"attention_weights": c.attention_weights}
+        weights.update(attention_weights="bf16", ffn_weights="bf16")
+    elif c.weights == "fp4":
+        weights.update(attention_weights="bf16")
+        if c.model == "deepseek-v3":
+            weights.update(output_weights="fp4")
+    return weights
 
 
 def kv_cache(point):

@@ -38,7 +38,6 @@ def scenario_of(point, waves, settings):
         f"requests = {max(point.concurrency + 1, round(waves * point.concurrency))}",
         "[model]",
         f'preset = "{config.model}"',
-        f'weights = "{config.weights}"',
         *(f'{key} = "{dtype}"' for key, dtype in recipes.formats(point).items()),
         f'kv_cache = "{recipes.kv_cache(point)}"',
         "[cluster]",
