@@ -86,7 +86,7 @@ class ExpertCurve {
   [[nodiscard]] const CurveOrigin& origin() const { return origin_; }
 
  private:
-  std::shared_ptr<const LogGrid> grid_;  // seconds over (assignments, active experts)
+  std::shared_ptr<const LogGrid> grid_;  // seconds over (rows per expert, active experts)
   std::shared_ptr<const LogGrid> skew_;  // factor over (tokens per expert, most loaded / mean)
   double experts_ = 0;
   CurveOrigin origin_;

@@ -90,6 +90,7 @@ class OwnCurve {
     for (std::size_t i = 0; i < curve.tokens.size(); ++i) {
       const ExpertPoint point = even_point(curve, curve.tokens[i], curve.seconds[i]);
       if (!at_.empty() && point.assignments <= at_.back()) continue;
+      points_.push_back(point);
       at_.push_back(point.assignments);
       log_ratio_.push_back(std::log(point.seconds / model.predict(point)));
     }
@@ -113,13 +114,47 @@ class OwnCurve {
     return log_ratio_[i - 1] + part * (log_ratio_[i] - log_ratio_[i - 1]);
   }
 
-  [[nodiscard]] const std::vector<double>& assignments() const { return at_; }
+  // The load of its points, for knots.
+  [[nodiscard]] const std::vector<ExpertPoint>& points() const { return points_; }
 
  private:
   double experts_;
   double share_;
+  std::vector<ExpertPoint> points_;
   std::vector<double> at_, log_ratio_;
 };
+
+// Where a kernel takes the next tile: knots on both sides, a thousandth apart, so that a step
+// is not smeared over the distance of two measurements.
+void add_tile_steps(std::vector<double>& rows) {
+  for (double edge = 8; edge <= 512; edge += edge < 128 ? edge : 128) {
+    rows.push_back(edge);
+    rows.push_back(1.001 * edge);
+  }
+}
+
+// Axes of the table: rows per active expert, and active experts.
+struct Knots {
+  std::vector<double> rows, active;
+};
+
+Knots knots_of(const ExpertShape& shape, const OwnCurve* own) {
+  constexpr double kMostRows = 1 << 18;  // beyond at constant slope
+  const double experts = std::max(2, shape.experts);
+  Knots wanted{{1}, {1, experts}};
+  add_tile_steps(wanted.rows);
+  // More tokens than experts, all of which are active: `crowded` of features_of.
+  wanted.rows.insert(wanted.rows.end(), {1.0 * shape.top_k, 1.001 * shape.top_k});
+  if (own != nullptr) {
+    for (const ExpertPoint& point : own->points()) {
+      // Rounded, so that a point on an edge is one knot with it.
+      wanted.rows.push_back(std::round(1e6 * point.assignments / point.active) * 1e-6);
+      if (point.active < experts) wanted.active.push_back(point.active);
+    }
+  }
+  return {merge_knots(wanted.rows, half_octaves(1, kMostRows)),
+          merge_knots(wanted.active, half_octaves(1, experts / 1.1))};
+}
 
 // Factor over (tokens per expert, skew_imbalance): factor = imbalance^s, s by tokens per
 // expert. More imbalance is never faster.
@@ -184,22 +219,17 @@ ExpertCurve CostModel::experts(const ExpertShape& shape) const {
                       peak_flops(target_, shape.dtype).value, target_.memory_bandwidth.value);
     return wanted / model.roofline(point);
   };
-  const auto time = [&](double assignments, double active) {
-    const ExpertPoint point = point_of(shape, assignments, active);
-    const double log_own = own ? own->log_ratio(assignments, point.active) : 0;
+  const auto time = [&](double rows, double active) {
+    const ExpertPoint point = point_of(shape, rows * active, active);
+    const double log_own = own ? own->log_ratio(point.assignments, active) : 0;
     return model.predict(point) * std::exp(log_own) * ratio(point);
   };
-  const std::vector<double> assignments =
-      merge_knots(own ? own->assignments() : std::vector<double>{1}, half_octaves(1, 1 << 22));
-  std::vector<double> active{1, static_cast<double>(std::max(2, shape.experts))};
-  for (const double a : assignments) {
-    if (a > 1 && a < active[1]) active.push_back(a);
-  }
+  const Knots knots = knots_of(shape, own.get());
   CurveOrigin origin = origin_of(s, shape, own != nullptr);
   if (section == nullptr) origin = {Provenance::assumed, 0.4, "datasheet roofline"};
   add_transfer(origin);
-  return {tabulate(assignments, merge_knots(active, {}), time, Shape::nondecreasing_in_x),
-          skew_grid(s.skew), static_cast<double>(shape.experts), origin};
+  return {tabulate(knots.rows, knots.active, time, Shape::nondecreasing), skew_grid(s.skew),
+          static_cast<double>(shape.experts), origin};
 }
 
 ExpertCurve::ExpertCurve(std::shared_ptr<const LogGrid> grid,
@@ -214,11 +244,10 @@ Seconds ExpertCurve::time(const ExpertLoad& load) const {
   if (load.assignments <= 0) return Seconds{0};
   const double assignments = std::max(1.0, load.assignments);
   const double active = std::clamp(load.active, 1.0, std::min(experts_, assignments));
-  const double log2_assignments = std::log2(assignments);
   const double log2_active = std::log2(active);
-  double log2_time = grid_->log2_at(log2_assignments, log2_active);
+  const double log2_mean = std::log2(assignments) - log2_active;
+  double log2_time = grid_->log2_at(log2_mean, log2_active);
   if (skew_ && load.most_loaded > 0) {
-    const double log2_mean = log2_assignments - log2_active;
     const double imbalance = skew_imbalance(assignments / active, load.most_loaded);
     const double log2_imbalance = imbalance > 1 ? std::log2(imbalance) : 0.0;
     log2_time += skew_->log2_at(log2_mean, log2_imbalance);

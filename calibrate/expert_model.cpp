@@ -12,9 +12,9 @@ ExpertModel::ExpertModel(const ExpertSection& section, const Device& device)
       fit_(section.roofline),
       peak_flops_(peak_flops(device, section.key.dtype).value),
       peak_bandwidth_(device.memory_bandwidth.value) {
-  const ResidualMetric* metric = find_residual_metric(section.metric);
-  if (metric == nullptr) return;  // too few shapes to say anything
-  field_.emplace(*metric);
+  if (section.metric.empty()) return;  // too few shapes to say anything
+  MOESIM_LAW(section.metric == residual_metric().name, "weights are of this metric");
+  field_.emplace();
   for (const ExpertShapeCurve& curve : section.curves) {
     for (std::size_t i = 0; i < curve.weights.size(); ++i) {
       if (curve.weights[i] == 0) continue;

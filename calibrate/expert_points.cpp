@@ -14,6 +14,19 @@ namespace {
 // The benchmark's router scores left the limited groups of a token no choice: 128 of 256.
 constexpr std::string_view kHalfActive = "DSV3_GROUPED_TOPK_HALF_ACTIVE";
 
+// A grouped GEMM's widest tile in rows and columns, and the multiprocessors of an H100: other
+// GPUs have 108 to 148, which only moves where waves stop to count.
+constexpr double kWidestTile = 128;
+constexpr double kMultiprocessors = 132;
+
+// log2 of the tiles of `experts` GEMMs of `rows` x `columns` per multiprocessor, within 2^-4
+// (the GPU is empty) to 2^4 (the last wave does not matter).
+double log2_waves(double experts, double rows, double columns) {
+  const double tiles =
+      experts * std::ceil(rows / kWidestTile) * std::ceil(columns / kWidestTile);
+  return std::clamp(std::log2(tiles / kMultiprocessors), -4.0, 4.0);
+}
+
 }  // namespace
 
 ExpertShapeCurve shape_of(const ExpertRow& row) {
@@ -52,14 +65,21 @@ RooflineWork work_of(const ExpertPoint& point, Dtype dtype, bool gated) {
 }
 
 Features features_of(const ExpertPoint& point) {
+  const double rows = point.assignments / point.active;
   const bool crowded = point.assignments > point.experts * point.top_k;
-  return {std::log2(point.assignments / point.active),
+  const double tile = std::clamp(std::exp2(std::ceil(std::log2(rows))), 8.0, kWidestTile);
+  const double tiles = std::ceil(rows / tile);
+  return {std::log2(rows),
           std::log2(point.active),
           std::log2(point.hidden),
           std::log2(point.intermediate),
           std::log2(point.experts),
           std::log2(point.top_k),
-          crowded ? 1.0 : 0.0};
+          crowded ? 1.0 : 0.0,
+          log2_waves(point.active, rows, 2 * point.intermediate),
+          log2_waves(point.active, rows, point.hidden),
+          std::log2(tiles),
+          std::log2(tiles * tile / rows)};
 }
 
 Dtype table_dtype(std::string_view name, const Place& place) {

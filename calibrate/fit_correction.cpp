@@ -101,15 +101,15 @@ Informing informing_points(const ExpertSection& section) {
 }
 
 void set_correction(ExpertSection& section, const Informing& informing,
-                    const ResidualChoice& choice) {
-  section.metric = choice.metric;
+                    const ResidualWeights& weights) {
+  section.metric = residual_metric().name;
   for (ExpertShapeCurve& curve : section.curves) curve.weights.clear();
   for (std::size_t p = 0; p < informing.place.size(); ++p) {
-    if (choice.weight[p] == 0) continue;
+    if (weights[p] == 0) continue;
     const auto [c, i] = informing.place[p];
     ExpertShapeCurve& curve = section.curves[c];
     curve.weights.resize(curve.tokens.size());
-    curve.weights[i] = rounded(choice.weight[p]);
+    curve.weights[i] = rounded(weights[p]);
   }
 }
 
@@ -163,11 +163,11 @@ void fit_correction(ExpertSection& section, const Device& device) {
     }
     return out;
   };
-  const std::vector<ResidualChoice> choices = fit_residuals(informing.points, residuals);
+  const std::vector<ResidualWeights> fitted = fit_residuals(informing.points, residuals);
   std::vector<HeldOutPoint> predicted;
   for (std::size_t f = 0; f < folds; ++f) {
     model.roofline = rooflines[f];
-    set_correction(model, informing, choices[f]);
+    set_correction(model, informing, fitted[f]);
     const ExpertModel others(model, device);
     for (const ExpertShapeCurve& curve : section.curves) {
       if (fold_of(curve, by_shape) != informing.folds[f] ||
@@ -180,7 +180,7 @@ void fit_correction(ExpertSection& section, const Device& device) {
       }
     }
   }
-  set_correction(section, informing, choices.back());
+  set_correction(section, informing, fitted.back());
   section.shapes_left_out =
       summarize_held_out(by_shape ? "one model shape left out at a time"
                                   : "one expert parallelism left out at a time",

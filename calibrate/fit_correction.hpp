@@ -18,7 +18,7 @@ Roofline fit_expert_roofline(const ExpertSection& section, const Device& device)
 
 // Sets the section's metric, its curves' weights and `shapes_left_out`: each model shape (of a
 // single model: each expert parallelism) is predicted by a roofline and a correction that were
-// fitted, and their metric chosen, without it. Fewer than three of them: does nothing.
+// fitted without it. Fewer than three of them: does nothing.
 void fit_correction(ExpertSection& section, const Device& device);
 
 }  // namespace moesim

@@ -16,12 +16,13 @@ using Matrix = Eigen::MatrixXd;
 using Vector = Eigen::VectorXd;
 using Indices = std::vector<Eigen::Index>;
 
-// A curve that its neighbours miss by more than this (median, e^.25) ran by another tactic; at
-// most a quarter of the curves are taken for such.
-constexpr double kStray = 0.25;
+// A curve that its neighbours miss by more than this (median, e^.4 = 1.5) ran by another
+// tactic; at most a quarter of the curves are taken for such.
+constexpr double kStray = 0.4;
 
-// Fewer folds cannot choose a metric: they take the last, found on B200's small sections.
-constexpr int kFewFolds = 8;
+// The search for strays flatters itself on the folds that it looks at: leaving them out must
+// lower their error to this share. Where an autotuner fell back it does so to a third.
+constexpr double kWorthIt = 0.8;
 
 Matrix covariance(const ResidualMetric& metric, const ResidualPoints& points) {
   const auto size = static_cast<Eigen::Index>(points.at.size());
@@ -41,18 +42,16 @@ Matrix covariance(const ResidualMetric& metric, const ResidualPoints& points) {
   return out;
 }
 
-// One metric over all points. Leaving a set U out needs no new inverse: with P = K^-1, the
+// All points at once. Leaving a set U out needs no new inverse: with P = K^-1, the
 // points of U are missed by (P_UU)^-1 (P y)_U (Rasmussen and Williams 2006, 5.4.2 by blocks).
 class Solved {
  public:
   Solved(const ResidualMetric& metric, const ResidualPoints& points)
-      : metric_(metric),
-        inverse_(covariance(metric, points)
+      : inverse_(covariance(metric, points)
                      .llt()
                      .solve(Matrix::Identity(static_cast<Eigen::Index>(points.at.size()),
                                              static_cast<Eigen::Index>(points.at.size())))) {}
 
-  [[nodiscard]] const ResidualMetric& metric() const { return metric_; }
   // K^-1 y of all points.
   [[nodiscard]] Vector weights(const Vector& y) const { return inverse_ * y; }
 
@@ -68,7 +67,6 @@ class Solved {
   }
 
  private:
-  ResidualMetric metric_;
   Matrix inverse_;
 };
 
@@ -168,58 +166,42 @@ double score(std::vector<double> errors) {
   return median / 0.02 + quantile(std::move(errors), 0.9) / 0.10;
 }
 
-// What one fold chooses among: by its inner folds.
-struct Best {
-  double score = HUGE_VAL;
-  ResidualChoice choice;
-};
-
-void consider(const Solved& solved, const Folds& folds, const Vector& y, int without,
-              const std::vector<int>& strays, Best& best) {
-  const Vector weights = solved.weights(y);
-  const Indices out = folds.points_of(without, strays);
+// The error of the folds but `without`, each left out in turn besides `out`.
+double inner_score(const Solved& solved, const Folds& folds, const Vector& weights, int without,
+                   const Indices& out) {
   std::vector<double> errors;
   each_miss(solved, folds, weights, without, out, [&](Eigen::Index i, double miss) {
     if (folds.judged(i)) errors.push_back(std::abs(std::expm1(-miss)));
   });
-  const double value = score(std::move(errors));
-  if (value >= best.score) return;
-  const Vector kept = solved.weights_without(out, weights);
-  best = {value, {std::string(solved.metric().name), {kept.begin(), kept.end()}}};
+  return score(std::move(errors));
 }
 
 }  // namespace
 
-std::vector<ResidualChoice> fit_residuals(const ResidualPoints& points,
-                                          const ResidualsWithout& residuals) {
+std::vector<ResidualWeights> fit_residuals(const ResidualPoints& points,
+                                           const ResidualsWithout& residuals) {
   const Folds folds(points);
-  std::vector<int> withouts;
-  std::vector<Vector> y;
+  const Solved solved(residual_metric(), points);
+  std::vector<ResidualWeights> fitted;
   for (int i = 0; i <= folds.count(); ++i) {
-    withouts.push_back(i < folds.count() ? i : -1);
-    const std::vector<double> values = residuals(withouts.back());
-    y.emplace_back(
-        Eigen::Map<const Vector>(values.data(), static_cast<Eigen::Index>(values.size())));
-  }
-  std::vector<std::vector<int>> strays(withouts.size());
-  std::vector<Best> best(withouts.size());
-  auto metrics = metrics_of_residuals();
-  if (folds.count() < kFewFolds) metrics = metrics.last(1);
-  for (const ResidualMetric& metric : metrics) {
-    const Solved solved(metric, points);
-    for (std::size_t i = 0; i < withouts.size(); ++i) {
-      if (&metric == metrics.data()) {
-        strays[i] = find_strays(solved, folds, solved.weights(y[i]), withouts[i]);
-      }
-      consider(solved, folds, y[i], withouts[i], {}, best[i]);
-      if (!strays[i].empty()) {
-        consider(solved, folds, y[i], withouts[i], strays[i], best[i]);
+    const int without = i < folds.count() ? i : -1;
+    const std::vector<double> values = residuals(without);
+    const Vector y =
+        Eigen::Map<const Vector>(values.data(), static_cast<Eigen::Index>(values.size()));
+    const Vector weights = solved.weights(y);
+    const std::vector<int> strays = find_strays(solved, folds, weights, without);
+    Indices out = folds.points_of(without, {});
+    if (!strays.empty()) {
+      Indices fewer = folds.points_of(without, strays);
+      if (inner_score(solved, folds, weights, without, fewer) <
+          kWorthIt * inner_score(solved, folds, weights, without, out)) {
+        out = std::move(fewer);
       }
     }
+    const Vector kept = solved.weights_without(out, weights);
+    fitted.emplace_back(kept.begin(), kept.end());
   }
-  std::vector<ResidualChoice> choices;
-  for (Best& one : best) choices.push_back(std::move(one.choice));
-  return choices;
+  return fitted;
 }
 
 }  // namespace moesim

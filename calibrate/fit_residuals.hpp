@@ -1,9 +1,7 @@
-// Fits the correction of residuals.hpp and measures its error on model shapes that it has not
-// seen, each with a metric chosen without them.
+// Fits the correction of residuals.hpp to all points, and to all but one model shape each.
 #pragma once
 
 #include <functional>
-#include <string>
 #include <vector>
 
 #include "calibrate/residuals.hpp"
@@ -19,19 +17,17 @@ struct ResidualPoints {
   int folds = 0;
 };
 
-struct ResidualChoice {
-  std::string metric;
-  std::vector<double> weight;  // per point: of K^-1 y; 0 informs nothing
-};
+// Per point, of K^-1 y; 0 informs nothing.
+using ResidualWeights = std::vector<double>;
 
 // Residuals of all points against the roofline of all folds but one; -1: of all.
 using ResidualsWithout = std::function<std::vector<double>(int fold)>;
 
-// Element f is fitted without fold f, its metric chosen by leaving the other folds out in turn
-// (so nothing of it knows fold f); the last is fitted to all. Curves that their neighbours miss
-// by a quarter (median) ran by another tactic: they inform no other shape where that lowers
-// the error of the inner folds.
-std::vector<ResidualChoice> fit_residuals(const ResidualPoints& points,
-                                          const ResidualsWithout& residuals);
+// Element f is fitted without fold f, so nothing of it knows fold f; the last is fitted to all.
+// Curves that their neighbours miss by half (median) ran by another tactic: they inform no
+// other shape where that lowers the error of the folds that are not left out, each left out in
+// turn, by a fifth.
+std::vector<ResidualWeights> fit_residuals(const ResidualPoints& points,
+                                           const ResidualsWithout& residuals);
 
 }  // namespace moesim

@@ -230,7 +230,7 @@ class TomlReader {
     section.gated = get<bool>(s, "gated", true);
     section.roofline = roofline(s);
     section.metric = get<std::string>(s, "metric", "");
-    if (!section.metric.empty() && find_residual_metric(section.metric) == nullptr) {
+    if (!section.metric.empty() && section.metric != residual_metric().name) {
       fault(s, fmt::format("unknown metric '{}'", section.metric),
             "one that this version knows; fit the profile again");
     }

@@ -8,22 +8,30 @@
 #pragma once
 
 #include <array>
-#include <span>
 #include <string_view>
 #include <vector>
 
 namespace moesim {
 
-// log2 of rows per active expert, active experts, hidden, intermediate, experts and top_k; then
-// 1 where tokens outnumber the layer's experts, else 0: an untuned Triton kernel takes larger
-// tiles.
-using Features = std::array<double, 7>;
+// log2 of rows per active expert, active experts, hidden, intermediate, experts and top_k; 1
+// where tokens outnumber the layer's experts, else 0: an untuned Triton kernel takes larger
+// tiles; log2 of the tiles of 128 x 128 of the first and of the second GEMM per multiprocessor
+// (waves), within a factor of 16; with the smallest tile of 8, 16, ... 128 rows that holds an
+// expert's rows, or the widest, log2 of the tiles needed and of their rows / rows.
+using Features = std::array<double, 11>;
 
+// Covariance scale^2 exp(-distance).
+struct Likeness {
+  double scale = 0.5;  // standard deviation of log time
+  Features weight;     // distance per unit of a feature
+};
+
+// A sum of several length scales and subsets of features: what is alike in rows and width alone
+// informs shapes that are far in the rest.
 struct ResidualMetric {
   std::string_view name;
-  Features weight;       // distance per unit of a feature; covariance shape^2 exp(-distance)
-  double shape = 0.5;    // standard deviations of log time: of what shapes have in common,
-  double config = 0.1;   // of as many experts as wide,
+  std::array<Likeness, 6> likeness;
+  double config = 0.1;   // standard deviations of log time: of as many experts as wide,
   double curve = 0.03;   // of one curve alone,
   double noise = 0.015;  // of a point
 
@@ -33,22 +41,19 @@ struct ResidualMetric {
   [[nodiscard]] double curve_covariance(const Features& a, const Features& b) const;
 };
 
-// The metrics among which a fit chooses by held-out error; by name in a profile.
-std::span<const ResidualMetric> metrics_of_residuals();
-const ResidualMetric* find_residual_metric(std::string_view name);
+// The one that fits use. A profile names it: weights of another metric mean nothing.
+const ResidualMetric& residual_metric();
 
 class ResidualField {
  public:
-  explicit ResidualField(const ResidualMetric& metric);
   // `weight` is the point's entry of K^-1 y, K the covariance of the points, y their residuals.
   void add(const Features& at, double weight);
   // exp of this times the roofline is the prediction: sum of weight x covariance.
   [[nodiscard]] double at(const Features& features) const;
 
  private:
-  ResidualMetric metric_;
   std::vector<Features> points_;
-  std::array<std::vector<double>, std::tuple_size_v<Features>> scaled_;  // by feature
+  std::array<std::vector<double>, std::tuple_size_v<Features>> by_feature_;
   std::vector<double> weight_;
 };
 

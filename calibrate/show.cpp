@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "calibrate/devices.hpp"
+#include "calibrate/noise_floor.hpp"
 #include "sim/base/units_text.hpp"
 
 namespace moesim {
@@ -12,15 +14,25 @@ namespace {
 
 std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
 
+// `floor`: median and p90 that the measurements' own scatter leaves; "" where not known.
 std::string line(const std::string& name, std::string_view op, const KernelKey& key,
-                 const HeldOut& held) {
+                 const HeldOut& held, const std::string& floor = "") {
   const std::string start = fmt::format("{:<17} {:<13} {:<9} ", name, op, to_text(key.dtype));
   const std::string kernel = fmt::format("{} {} {}", key.engine, key.version, key.kernel);
-  if (held.all.points == 0) return start + fmt::format("{:>53}  {}\n", "not held out", kernel);
-  return start + fmt::format("{:>6} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}  {}\n", held.all.points,
-                             percent(held.all.median), percent(held.all.p90),
+  if (held.all.points == 0) return start + fmt::format("{:>65}  {}\n", "not held out", kernel);
+  return start + fmt::format("{:>6} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>11}  {}\n",
+                             held.all.points, percent(held.all.median), percent(held.all.p90),
                              percent(held.all.bias), percent(held.small.median),
-                             percent(held.middle.median), percent(held.large.median), kernel);
+                             percent(held.middle.median), percent(held.large.median), floor,
+                             kernel);
+}
+
+std::string floor_of(const ExpertSection& section, const std::string& gpu) {
+  const auto device = find_device(gpu);
+  if (!device) return "";
+  const ErrorSummary floor = noise_floor(section, *device);
+  if (floor.points == 0) return "";
+  return fmt::format("{:.1f}, {:.1f} %", 100 * floor.median, 100 * floor.p90);
 }
 
 // What only a measurement has.
@@ -54,17 +66,20 @@ std::string machine_lines(const Profile& p) {
 }  // namespace
 
 std::string errors_heading() {
-  return fmt::format("{:<17} {:<13} {:<9} {:>6} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}  {}\n",
-                     "profile", "operator", "format", "points", "median", "p90", "bias",
-                     "small", "middle", "large", "kernel");
+  return fmt::format(
+      "{:<17} {:<13} {:<9} {:>6} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>11}  {}\n", "profile",
+      "operator", "format", "points", "median", "p90", "bias", "small", "middle", "large",
+      "noise", "kernel");
 }
 
 std::string show_errors(const std::string& name, const Profile& p) {
   std::string out;
   for (const ExpertSection& s : p.experts) {
     const std::string op = s.gated ? "experts" : "experts 2mat";
-    if (s.shapes_left_out.all.points > 0) out += line(name, op, s.key, s.shapes_left_out);
-    out += line(name, op + "*", s.key, s.points_left_out);
+    const std::string floor = floor_of(s, p.gpu);
+    if (s.shapes_left_out.all.points > 0)
+      out += line(name, op, s.key, s.shapes_left_out, floor);
+    out += line(name, op + "*", s.key, s.points_left_out, floor);
   }
   for (const GemmSection& s : p.gemms) out += line(name, "gemm", s.key, s.points_left_out);
   for (const AttentionSection& s : p.attention) {
@@ -97,7 +112,8 @@ std::string show_profile(const Profile& p) {
   out +=
       "\nHeld-out errors of predicted / measured - 1. experts: whole model shapes left out;\n"
       "experts*: single points of measured shapes left out; others: points between the knots.\n"
-      "small: up to 32 tokens, large: above 1024.\n" +
+      "small: up to 32 tokens, large: above 1024. noise: median and p90 that the scatter\n"
+      "of the measurements alone leaves (calibrate/noise_floor.hpp).\n" +
       errors_heading() + show_errors(p.gpu + "/" + p.engine, p);
   out += "\nSources:\n";
   for (const std::string& source : p.sources) out += "  " + source + "\n";

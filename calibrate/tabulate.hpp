@@ -63,7 +63,9 @@ inline void make_nondecreasing(std::vector<double>& values, std::size_t first,
   }
 }
 
-enum class Shape { any, nondecreasing_in_x };
+// nondecreasing: in x and in y. Pooling keeps the order of sequences (where one lies below
+// another it still does), so levelling along x does not undo what was levelled along y.
+enum class Shape { any, nondecreasing };
 
 template <class F>
 std::shared_ptr<const LogGrid> tabulate(const std::vector<double>& x,
@@ -75,7 +77,10 @@ std::shared_ptr<const LogGrid> tabulate(const std::vector<double>& x,
   for (const double a : x) {
     for (const double b : y) values.push_back(f(a, b));
   }
-  if (shape == Shape::nondecreasing_in_x) {
+  if (shape == Shape::nondecreasing) {
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      make_nondecreasing(values, i * y.size(), 1, y.size());
+    }
     for (std::size_t j = 0; j < y.size(); ++j) {
       make_nondecreasing(values, j, y.size(), x.size());
     }

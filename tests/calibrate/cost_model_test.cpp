@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <iostream>
 
 #include "calibrate/expert_points.hpp"
 #include "calibrate/profile.hpp"
@@ -101,6 +102,45 @@ TEST_CASE("In-table shapes are served from their own curves") {
     }
   }
   CHECK(checked >= 10);
+}
+
+TEST_CASE("A kernel's step from tile to tile is as steep in its table as it was measured") {
+  // Time goes by tiles of 128 rows: t = 20 us + 10 us x ceil(rows / 128), so one row beyond 128
+  // costs 40 us after 30. Measured on both sides, as a calibration does, and far from both.
+  const auto seconds = [](double rows) { return 20e-6 + 10e-6 * std::ceil(rows / 128); };
+  auto profile = std::make_shared<Profile>();
+  profile->gpu = "h200-sxm";
+  profile->engine = "sglang";
+  ExpertSection section;
+  section.key = {"sglang", "1", "steps", Dtype::bf16};
+  ExpertShapeCurve c;
+  c.hidden = 4096;
+  c.intermediate = 1024;
+  c.experts = 64;
+  c.top_k = 8;
+  for (const double rows : {1, 8, 32, 64, 128, 129, 256, 257, 1024}) {
+    c.tokens.push_back(rows * c.experts / c.top_k);
+    c.seconds.push_back(seconds(rows));
+  }
+  section.curves = {c};
+  profile->experts = {section};
+  const CostModel model(profile);
+  const ExpertCurve curve = model.experts({4096, 1024, 64, 8, Dtype::bf16, true});
+  double worst = 0;
+  for (const double rows : {96.0, 127.5, 128.0, 129.0, 160.0, 255.0, 256.0, 257.0}) {
+    const double error = curve.time({64 * rows, 64, 0}).value / seconds(rows) - 1;
+    UNSCOPED_INFO(rows << " rows: off by " << 100 * error << " %");
+    worst = std::max(worst, std::abs(error));
+  }
+  // With fewer experts at work the step is at the same rows.
+  for (const double active : {12.0, 40.0}) {
+    const double step =
+        curve.time({129 * active, active, 0}) / curve.time({128 * active, active, 0});
+    UNSCOPED_INFO(active << " of 64 experts: a step of " << step);
+    worst = std::max(worst, std::abs(step / (seconds(129) / seconds(128)) - 1));
+  }
+  std::cout << "beside steps of 33 and 25 %: off by " << 100 * worst << " % at most\n";
+  CHECK(worst < 0.05);
 }
 
 TEST_CASE("A GPU without a profile is served by its sister, and says so") {
