@@ -1,4 +1,4 @@
-// Whether instances can be pipelines: the layers, the nodes and what else is asked for.
+// Whether instances can be pipelines: the layers and the nodes.
 #include <fmt/format.h>
 
 #include "sim/base/diagnostics.hpp"
@@ -51,15 +51,8 @@ void validate_pipeline(const Scenario& s, Contradictions& tell) {
   } catch (const InputError&) {  // validate_memory tells it
     return;
   }
-  const RebalanceOptions& rebalance = s.placement.rebalance;
-  const bool moves = rebalance.every_steps > 0 || rebalance.below_balancedness > 0;
   for (const Pool& pool : pools) {
-    if (pool.parallel.pp == 1) continue;
-    check_stages(s, pool, tell);
-    if (!moves) continue;
-    tell.error({"placement.rebalance", key_of(pool)},
-               "experts are not moved in instances of several pipeline stages: not modelled",
-               fmt::format("no placement.rebalance, or {} = 1", key_of(pool)));
+    if (pool.parallel.pp > 1) check_stages(s, pool, tell);
   }
 }
 

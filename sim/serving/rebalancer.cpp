@@ -8,6 +8,7 @@
 
 #include "sim/base/errors.hpp"
 #include "sim/placement/strategy.hpp"
+#include "sim/serving/expert_setup.hpp"
 #include "sim/serving/host_link.hpp"
 
 namespace moesim {
@@ -26,6 +27,7 @@ Rebalancer::Rebalancer(const PlacementOptions& options, const ModelShape& model,
     : options_(options),
       model_(model),
       parallel_(parallel),
+      holder_(stages_of_moe_layers(model, parallel.pp)),
       first_(first),
       nodes_(nodes),
       cluster_(cluster),
@@ -121,7 +123,9 @@ void Rebalancer::begin_stage() {
 
 std::vector<Flow> Rebalancer::flows_of(const MigrationStage& stage) const {
   std::map<std::pair<int, int>, int> copies;  // between two expert ranks
-  for (const MigrationCopy& c : stage.copies) ++copies[{c.from, c.to}];
+  for (const MigrationCopy& c : stage.copies) {
+    ++copies[{rank_of(c.layer, c.from), rank_of(c.layer, c.to)}];
+  }
   const int shards = parallel_.moe_tp;
   const Bytes each = expert_bytes(model_) / static_cast<double>(shards);
   std::vector<Flow> flows;
@@ -137,8 +141,10 @@ std::vector<Flow> Rebalancer::flows_of(const MigrationStage& stage) const {
 
 // Of the GPU that receives most.
 Seconds Rebalancer::host_time(const MigrationStage& stage) const {
-  std::vector<int> received(static_cast<std::size_t>(parallel_.ep), 0);
-  for (const MigrationCopy& c : stage.copies) ++received[static_cast<std::size_t>(c.to)];
+  std::vector<int> received(static_cast<std::size_t>(parallel_.pp * parallel_.ep), 0);
+  for (const MigrationCopy& c : stage.copies) {
+    ++received[static_cast<std::size_t>(rank_of(c.layer, c.to))];
+  }
   const Bytes most =
       expert_bytes(model_) * (static_cast<double>(*std::ranges::max_element(received)) /
                               static_cast<double>(parallel_.moe_tp));

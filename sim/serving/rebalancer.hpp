@@ -3,7 +3,8 @@
 // The window is the steps since the last rebalance; its counts are the weights of the new
 // placement. Weights travel as flows over the cluster's links, or from each GPU's host memory;
 // a layer keeps its old placement until all its copies are there. Migration shares links with
-// KV transfers, dispatch and combine; all that one GPU copies to another is one flow.
+// KV transfers, dispatch and combine; all that one GPU copies to another is one flow. In a
+// pipeline a layer's experts move between the GPUs of the stage that holds the layer.
 #pragma once
 
 #include <functional>
@@ -54,10 +55,15 @@ class Rebalancer {
   void open_window();
   [[nodiscard]] std::vector<Flow> flows_of(const MigrationStage& stage) const;
   [[nodiscard]] Seconds host_time(const MigrationStage& stage) const;
+  // An expert rank of the pipeline stage that holds the layer, counted over all stages.
+  [[nodiscard]] int rank_of(int layer, int rank) const {
+    return holder_[static_cast<std::size_t>(layer)] * parallel_.ep + rank;
+  }
 
   PlacementOptions options_;
   const ModelShape& model_;
   Parallelism parallel_;
+  std::vector<int> holder_;  // [MoE layers] the pipeline stage of each
   GpuId first_;
   int nodes_;
   const Cluster& cluster_;

@@ -59,3 +59,51 @@ TEST_CASE("a fault in the middle of rebalancing loses nothing") {
     check_causes(*walk);
   }
 }
+
+TEST_CASE("in a pipeline experts move between the GPUs of their layer's own stage") {
+  // A node is a stage: its NICs carry what stages hand on and nothing of a migration, so that
+  // bytes = 2 x hidden x tokens to the second stage, and 4 for each token id on its way back.
+  for (const char* migration : {"bulk", "async", "layerwise"}) {
+    auto options = moving(migration);
+    options.insert(options.end(), {"cluster.nodes=2", "serving.pp=2"});
+    const double fixed = balancedness(*run_small(options));
+    options.emplace_back("placement.rebalance.every_steps=100");
+    const auto walk = run_small(options);
+    INFO(migration);
+    CHECK(balancedness(*walk) > fixed);
+    const RebalanceTotals& moved = walk->simulation().rebalancer(0)->totals();
+    const ModelShape& model = walk->scenario().model;
+    CHECK(moved.rebalances > 1);
+    CHECK(moved.bytes.value ==
+          Approx(static_cast<double>(moved.experts) * expert_bytes(model).value));
+    double sent = 0;
+    for (const Nic& nic : walk->cluster().nics()) {
+      sent += walk->simulation().ledger().bytes(nic.up).value;
+    }
+    const double rows = 200.0 * (256 + 31) * 2 * model.hidden;
+    CHECK(sent == Approx(rows + 4.0 * 200 * 32).epsilon(1e-9));
+    CHECK(count_of(*walk, RequestState::finished) == 200);
+    check_causes(*walk);
+  }
+}
+
+TEST_CASE("the GPUs of a layer's stage have sent what was moved of it") {
+  // Beside what goes from the hosts, where links carry no weights.
+  auto options = moving("async");
+  options.insert(options.end(), {"cluster.nodes=2", "serving.pp=2", "requests=100",
+                                 "placement.rebalance.every_steps=100"});
+  const auto network = run_small(options);
+  options.emplace_back("placement.rebalance.source=host");
+  const auto host = run_small(options);
+  const auto sent = [](const Walk& walk, int node) {
+    double bytes = 0;
+    for (int g = 8 * node; g < 8 * node + 8; ++g) {
+      bytes += walk.simulation().ledger().bytes(walk.cluster().place(GpuId{g}).up).value;
+    }
+    return bytes;
+  };
+  const double moved = network->simulation().rebalancer(0)->totals().bytes.value;
+  for (const int node : {0, 1}) {
+    CHECK(sent(*network, node) > sent(*host, node) + 0.25 * moved);
+  }
+}

@@ -63,11 +63,11 @@ TEST_CASE("pipeline stages divide an instance, have layers, and lie alike over t
   is_error({"serving.pp=2", "serving.dp=64"}, {"serving.dp", "serving.tp"});
   is_error({"serving.pp=2", "serving.ep=64"}, {"serving.ep", "serving.tp"});
   is_error({"cluster.nodes=3", "serving.pp=2"}, {"serving.pp", "cluster.node.gpus"});
-  is_error({"serving.pp=2", "placement.rebalance.every_steps=100"},
-           {"placement.rebalance", "serving.pp"});
   is_error({"serving.mode=disaggregated", "serving.decode.pp=64"},
            {"serving.prefill.nodes", "serving.mode"});
-  CHECK(faults_of(kStart + "[serving]\nmax_batch = 16\n", {"serving.pp=2"}).empty());
+  CHECK(faults_of(kStart + "[serving]\nmax_batch = 16\n",
+                  {"serving.pp=2", "placement.rebalance.every_steps=100"})
+            .empty());
 }
 
 TEST_CASE("attention heads divide over tp; ranks that span nodes are warned of") {
