@@ -18,13 +18,13 @@ struct Engine {
 // median TPOT error on them. Step, sequence, layer, prompt token, request, request's layer.
 constexpr std::array<Engine, 3> kEngines{{
     {"sglang",
-     {Seconds{1e-4}, Seconds{5e-6}, Seconds{0}, Seconds{4e-6}, Seconds{0.08}, Seconds{5e-4},
+     {Seconds{0}, Seconds{1.4e-5}, Seconds{1.1e-5}, Seconds{5e-7}, Seconds{0.042}, Seconds{5e-5},
       Provenance::imported, 0.12}},
     {"trtllm",
-     {Seconds{5e-5}, Seconds{1e-5}, Seconds{5e-6}, Seconds{0}, Seconds{0}, Seconds{1.1e-3},
+     {Seconds{5e-5}, Seconds{6e-6}, Seconds{3e-6}, Seconds{0}, Seconds{0}, Seconds{6.5e-4},
       Provenance::imported, 0.11}},
     {"vllm",
-     {Seconds{1e-4}, Seconds{8e-6}, Seconds{8e-6}, Seconds{2.75e-6}, Seconds{0}, Seconds{6e-4},
+     {Seconds{0}, Seconds{9e-6}, Seconds{1.5e-5}, Seconds{1.75e-6}, Seconds{0}, Seconds{6e-4},
       Provenance::imported, 0.06}},
 }};
 
