@@ -8,9 +8,9 @@
 
 namespace moesim {
 
-// Rows grouped by (kernel, dtype, gated) into fitted sections: six parameters, the metric of
-// the neighbours with the least held-out error, the skew term, errors with whole model shapes
-// left out and with single points left out. Rows must be usable and possible.
+// Rows grouped by (kernel, dtype, gated) into fitted sections: six parameters, the correction
+// that shapes make to each other, the skew term, errors with whole model shapes left out and
+// with single points left out. Rows must be usable and possible.
 std::vector<ExpertSection> fit_expert_sections(const std::vector<ExpertRow>& rows,
                                                const Device& device);
 

@@ -123,7 +123,7 @@ TEST_CASE("A refit from the tables gives the shipped sections and their held-out
   }
 }
 
-TEST_CASE("Shapes left out: medians are never worse than the yardstick's nearest neighbours") {
+TEST_CASE("Shapes left out: errors are never worse than the yardstick's nearest neighbours") {
   if (!tables_at_hand()) return;
   const Table yardstick = Table::read(kTables / "fit_results_moe_refined.csv");
   const auto cell = [&](int row, const char* name) {
@@ -150,9 +150,35 @@ TEST_CASE("Shapes left out: medians are never worse than the yardstick's nearest
                      << ours.median << " against " << median << ", p90 " << ours.p90
                      << " against " << p90);
     CHECK(ours.median <= median);
-    // Printed where short, not hidden.
-    CHECK_NOFAIL(ours.p90 <= p90);
+    CHECK(ours.p90 <= p90);
   }
+}
+
+TEST_CASE("Shapes left out: most main sections are within 2 % (median) and 10 % (p90)") {
+  // Gated experts of H100, H200 and B200 in fp8, fp8_block and bf16. The rest is printed: see
+  // calibrate/README.md for what is known of its causes.
+  int sections = 0, within = 0;
+  for (const std::string gpu : {"h100-sxm", "h200-sxm", "b200-sxm"}) {
+    for (const char* engine : {"sglang", "trtllm", "vllm"}) {
+      const auto profile = load_profile(gpu + "/" + engine);
+      for (const ExpertSection& s : profile->experts) {
+        const bool main = s.key.dtype == Dtype::fp8 || s.key.dtype == Dtype::fp8_block ||
+                          s.key.dtype == Dtype::bf16;
+        const ErrorSummary& error = s.shapes_left_out.all;
+        if (!main || !s.gated || error.points < 100) continue;
+        ++sections;
+        if (error.median <= 0.02 && error.p90 <= 0.10) {
+          ++within;
+          continue;
+        }
+        std::cout << "above the bar: " << gpu << " " << s.key.kernel << " "
+                  << to_text(s.key.dtype) << ": median " << 100 * error.median << " %, p90 "
+                  << 100 * error.p90 << " %\n";
+      }
+    }
+  }
+  CHECK(sections == 27);
+  CHECK(within >= 15);
 }
 
 TEST_CASE(
