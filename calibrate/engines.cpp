@@ -18,8 +18,8 @@ struct Engine {
 // Step, sequence, layer, prompt token, request, request's layer.
 constexpr std::array<Engine, 3> kEngines{{
     {"sglang",
-     {Seconds{0}, Seconds{1.4e-5}, Seconds{1.1e-5}, Seconds{5e-7}, Seconds{0.042}, Seconds{5e-5},
-      Provenance::imported, 0.13}},
+     {Seconds{0}, Seconds{1.4e-5}, Seconds{1.1e-5}, Seconds{5e-7}, Seconds{0.042},
+      Seconds{5e-5}, Provenance::imported, 0.13}},
     {"trtllm",
      {Seconds{5e-5}, Seconds{2e-6}, Seconds{4e-6}, Seconds{0}, Seconds{0.026}, Seconds{5e-5},
       Provenance::imported, 0.10}},

@@ -167,7 +167,14 @@ void fit_experts(const std::vector<ExpertRow>& rows, const Device& device, Profi
         "fp4 experts by the generated kernels, as SGLang's table times them through "
         "FlashInfer");
   }
-  append(profile.experts, fit_expert_sections(own, device));
+  auto sections = fit_expert_sections(own, device);
+  if (sections.empty() && !own.empty()) {  // no even loads, which curves are made of
+    auto others = rows;
+    std::erase_if(others,
+                  [&](const ExpertRow& row) { return row.key.engine == profile.engine; });
+    sections = fit_expert_sections(choose_engine(others, "expert kernels", profile), device);
+  }
+  append(profile.experts, std::move(sections));
   for (const Dtype dtype : {Dtype::fp8_block, Dtype::w4a8}) {
     const auto beside = generated_kernels(rows, dtype, profile);
     if (beside.empty()) continue;
