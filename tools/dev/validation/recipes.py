@@ -128,11 +128,13 @@ def first_chunk(point):
     """Tokens that are out when the client sees the first one.
 
     The recipes of DeepSeek stream in intervals: of 10 tokens, on B200 under SGLang of 30. On
-    training points TTFT is longer than queue and prompt by about 0.6 of them under SGLang and by
-    13.5 steps under TensorRT-LLM 1.1, 4.5 from 1.2 on, whatever the load. Other models' first
-    tokens are seen at once, and so are vLLM's.
+    training points TTFT is longer than queue and prompt by about 0.6 of them under SGLang (GLM-5
+    on B200: a quarter) and by 13.5 steps under TensorRT-LLM 1.1, 4.5 from 1.2 on, whatever the
+    load. Other models' first tokens are seen at once, and so are vLLM's.
     """
     c = point.config
+    if c.model == "glm-5" and c.system == "b200_sxm":
+        return 8
     if c.model != "deepseek-v3" or c.engine == "vllm":
         return 1
     if c.engine == "trtllm":
