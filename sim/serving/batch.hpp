@@ -13,6 +13,7 @@ struct PrefillChunk {
 struct RankBatch {
   std::vector<PrefillChunk> chunks;
   int decodes = 0;                    // requests that decode
+  double idle = 0;                    // of them, rows of a padded graph: they read no KV
   int decode_tokens = 0;              // rows they put through the model (drafts included)
   double decode_context = 0;          // sum of their KV lengths
   int swapped_tokens = 0;             // whose KV goes to host memory or comes back
@@ -22,6 +23,7 @@ struct RankBatch {
     domain_tokens.assign(domain_tokens.size(), 0.0);
     chunks.clear();
     decodes = 0;
+    idle = 0;
     decode_tokens = 0;
     decode_context = 0;
     swapped_tokens = 0;

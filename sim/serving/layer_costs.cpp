@@ -127,6 +127,7 @@ Seconds LayerCosts::attention_gemms(const RankBatch& batch, double part) const {
       total += costs_->norm(tokens, per_gpu(heads, parallel_.tp) * a.head_dim);
     }
   }
+  if (index_) total += index_->projections(tokens);
   for (const PrefillChunk& chunk : batch.chunks) {
     if (expand_) total += expand_->time(part * chunk.tokens + chunk.context);
   }
@@ -136,10 +137,11 @@ Seconds LayerCosts::attention_gemms(const RankBatch& batch, double part) const {
 Seconds LayerCosts::attention_core(const RankBatch& batch, std::size_t kind,
                                    double part) const {
   const AttentionCurve& core = cores_[kind];
-  Seconds total = index_ ? index_->time(batch, part) : Seconds{0};
+  Seconds total = index_ ? index_->scores(batch, part) : Seconds{0};
   if (batch.decodes > 0) {
-    const double context = batch.decode_context / batch.decodes;
-    total += core.decode(part * batch.decode_tokens, index_ ? index_->kept(context) : context);
+    const double context =
+        index_ ? index_->kept_context(batch) : batch.decode_context / batch.decodes;
+    total += core.decode(part * batch.decode_tokens, context);
   }
   for (const PrefillChunk& chunk : batch.chunks) {
     const double tokens = part * chunk.tokens;

@@ -4,7 +4,7 @@
 // Per layer and token: index queries from the compressed query, one index key and the heads'
 // weights from the hidden state; scores are sums over heads of weight x ReLU(query . key) in
 // fp8 over the whole context; the top_k best keys go to attention. GPUs of one attention rank
-// keep it whole: it is not sharded.
+// each do all of it: it is not sharded.
 #pragma once
 
 #include "calibrate/cost_model.hpp"
@@ -18,16 +18,20 @@ class SparseIndex {
   // Of a model with attention.index_heads > 0. `costs` outlives this.
   SparseIndex(const ModelShape& model, const CostModel& costs);
 
-  // One layer, for a part of the batch (1, or 1/2 for a micro-batch).
-  [[nodiscard]] Seconds time(const RankBatch& batch, double part) const;
-  // The context that attention reads of this one, in tokens.
-  [[nodiscard]] double kept(double context) const;
-  // Attention of a prompt's chunk, as a multiple of attention to everything: fewer pairs, by
-  // the kernel of latent attention, whose pairs cost (2 latent + rope) / (key + value) as much.
+  // One layer: queries, keys and weights of so many tokens.
+  [[nodiscard]] Seconds projections(double tokens) const;
+  // One layer: scores and the choice among them, for a part of the batch (1, or 1/2 for a
+  // micro-batch).
+  [[nodiscard]] Seconds scores(const RankBatch& batch, double part) const;
+  // KV tokens per decode that attention reads.
+  [[nodiscard]] double kept_context(const RankBatch& batch) const;
+  // Attention of a prompt's chunk, as a multiple of attention to everything: fewer pairs, but
+  // by the kernel of latent attention, whose pairs cost (2 latent + rope) / (key + value) as
+  // much; never more than 1, for the other kernel is there too.
   [[nodiscard]] double prefill_share(double tokens, double context) const;
 
  private:
-  [[nodiscard]] Seconds scores(double queries, double context) const;
+  [[nodiscard]] Seconds scored(double pairs, double keys) const;
 
   AttentionShape shape_;
   const CostModel* costs_;

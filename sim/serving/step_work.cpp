@@ -37,6 +37,7 @@ int graph_of(std::span<const AttentionRank> ranks, const std::vector<double>& pa
 // One of the batch's passes with empty rows up to `decodes`; they read no KV.
 RankBatch padded(const RankBatch& batch, double passes, int decodes, int rows_each) {
   RankBatch out = batch;
+  out.idle = decodes - batch.decodes / passes;
   out.decodes = decodes;
   out.decode_tokens = decodes * rows_each;
   out.decode_context /= passes;

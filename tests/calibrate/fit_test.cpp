@@ -155,9 +155,9 @@ TEST_CASE("Shapes left out: errors are never worse than the yardstick's nearest 
 }
 
 TEST_CASE("Shapes left out: most main sections are within 2 % (median) and 10 % (p90)") {
-  // Gated experts of H100, H200 and B200 in fp8, fp8_block and bf16, each kernel under the engine
-  // that it was timed in. The rest is printed: see calibrate/README.md for what is known of its
-  // causes.
+  // Gated experts of H100, H200 and B200 in fp8, fp8_block and bf16, each kernel under the
+  // engine that it was timed in. The rest is printed: see calibrate/README.md for what is known
+  // of its causes.
   int sections = 0, within = 0;
   for (const std::string gpu : {"h100-sxm", "h200-sxm", "b200-sxm"}) {
     for (const char* engine : {"sglang", "trtllm", "vllm"}) {

@@ -73,10 +73,28 @@ TEST_CASE("a first chunk of n tokens lengthens TTFT by n - 1 steps and ends noth
     CHECK(r.end == one.end);
     const double steps = std::min(n, r.output_tokens) - 1;
     CHECK(r.ttft().value == Approx((one.ttft() + steps * one.tpot()).value).epsilon(0.01));
+    CHECK(r.tpot().value * (r.output_tokens - 1) == Approx((r.end - r.first_token).value));
   }
-  const auto preempted = run_small({"serving.first_chunk=10"});
-  for (const RequestRecord& r : preempted->simulation().recorder().records()) {
-    REQUIRE(r.state == RequestState::finished);
+}
+
+TEST_CASE("a first chunk changes no request's end, whatever else happens to it") {
+  for (const std::vector<std::string>& more :
+       {std::vector<std::string>{},
+        {"serving.speculative_tokens=1.7"},
+        {"serving.mode=disaggregated", "cluster.nodes=2", "serving.prefill.nodes=1",
+         "serving.decode.nodes=1"},
+        {"serving.batching=mixed", "serving.memory_fraction=0.17", "model.weights=bf16"}}) {
+    INFO((more.empty() ? "plain" : more.front()));
+    std::vector<std::string> chunked = more;
+    chunked.emplace_back("serving.first_chunk=10");
+    const auto one = run_small(more), ten = run_small(chunked);
+    const auto& a = one->simulation().recorder().records();
+    const auto& b = ten->simulation().recorder().records();
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      REQUIRE(a[i].state == b[i].state);
+      CHECK(a[i].end == b[i].end);
+      CHECK(b[i].first_token >= a[i].first_token);
+    }
   }
 }
 

@@ -32,38 +32,86 @@ TEST_CASE("one token, one expert, no network: the step is the sum of its kernel 
   CHECK(walk->simulation().instance(0).busy().value == Approx(step.value).epsilon(1e-12));
 }
 
-// Sparse attention: scores + min(context, top_k) keys.
+namespace {
+
+RankBatch decodes_of(int rows, double context, int drafts = 0) {
+  RankBatch batch;
+  batch.decodes = rows;
+  batch.decode_tokens = rows * (1 + drafts);
+  batch.decode_context = rows * context;
+  return batch;
+}
+
+RankBatch chunk_of(int tokens, int context) {
+  RankBatch batch;
+  batch.chunks.push_back({tokens, context});
+  return batch;
+}
+
+struct SparseAndDense {
+  std::unique_ptr<Walk> walk = run_small({"requests=1"});
+  ModelShape model = with_index(32);
+  SparseIndex index{model, walk->costs()};
+  LayerCosts sparse{model, Parallelism{}, walk->costs()};
+  LayerCosts dense{with_index(0), Parallelism{}, walk->costs()};
+
+  static ModelShape with_index(int heads) {
+    ModelShape m = read_model("glm-5");
+    m.weights = m.attention_weights = Dtype::fp8_block;
+    m.attention.index_heads = heads;
+    return m;
+  }
+};
+
+}  // namespace
+
+// attention = scores over the whole context + min(context, top_k) keys
 TEST_CASE("beyond its top_k the indexer reads a longer context, attention does not") {
-  const auto walk = run_small({"requests=1"});
-  ModelShape sparse = read_model("glm-5");
-  sparse.weights = sparse.attention_weights = Dtype::fp8_block;
-  ModelShape dense = sparse;
-  dense.attention.index_heads = 0;
-  const Parallelism alone;
-  const LayerCosts with(sparse, alone, walk->costs()), without(dense, alone, walk->costs());
-  const SparseIndex index(sparse, walk->costs());
-  const auto decode = [](double context) {
-    RankBatch batch;
-    batch.decodes = batch.decode_tokens = 32;
-    batch.decode_context = 32 * context;
-    return batch;
-  };
+  const SparseAndDense s;
   Seconds before{0};
   for (const double context : {128., 2048., 8192., 65536.}) {
     INFO(context << " tokens");
-    const RankBatch batch = decode(context);
-    const Seconds scored = index.time(batch, 1);
+    const RankBatch batch = decodes_of(32, context);
+    const Seconds scored = s.index.scores(batch, 1);
     CHECK(scored > before);
     before = scored;
-    const Seconds read = without.attention_core(decode(std::min(context, 2048.)), 0, 1);
-    CHECK(with.attention_core(batch, 0, 1).value == Approx((scored + read).value));
+    const Seconds read = s.dense.attention_core(decodes_of(32, std::min(context, 2048.)), 0, 1);
+    CHECK(s.sparse.attention_core(batch, 0, 1).value == Approx((scored + read).value));
+    CHECK((s.sparse.attention_gemms(batch, 1) - s.dense.attention_gemms(batch, 1)).value ==
+          Approx(s.index.projections(32).value));
   }
-  CHECK(with.attention_core(decode(65536), 0, 1) < without.attention_core(decode(65536), 0, 1));
-  // A prompt within top_k keeps every pair; of a longer one the pairs grow as tokens x top_k.
-  CHECK(index.prefill_share(2048, 0) == 1);
+  const RankBatch far = decodes_of(32, 65536);
+  CHECK(s.sparse.attention_core(far, 0, 1) < s.dense.attention_core(far, 0, 1));
+}
+
+TEST_CASE("an index of a prompt scores every pair once, in however many parts") {
+  const SparseAndDense s;
+  const double whole = s.index.scores(chunk_of(65536, 0), 1).value;
+  CHECK(2 * s.index.scores(chunk_of(65536, 0), 0.5).value == Approx(whole).epsilon(0.01));
+  CHECK(s.index.scores(chunk_of(32768, 0), 1).value +
+            s.index.scores(chunk_of(32768, 32768), 1).value ==
+        Approx(whole).epsilon(0.01));
+  // Of a prompt much longer than top_k the kept pairs are tokens x top_k; within it all are.
   const double pairs = 131072. * 131072 / 2;
-  CHECK(index.prefill_share(131072, 0) * pairs ==
+  CHECK(s.index.prefill_share(131072, 0) * pairs ==
         Approx(131072. * 2048 * (2 * 512 + 64) / (192 + 64 + 256)).epsilon(0.01));
+  CHECK(s.index.prefill_share(2048, 0) == 1);
+  CHECK(s.index.prefill_share(2049, 0) == 1);
+}
+
+TEST_CASE("rows that read no KV and drafts of one request add no keys") {
+  const SparseAndDense s;
+  RankBatch padded = decodes_of(8, 65536);
+  padded.decodes = padded.decode_tokens = 64;
+  padded.idle = 56;
+  CHECK(s.index.kept_context(padded) * 64 == Approx(8 * 2048));
+  CHECK(s.index.scores(padded, 1).value ==
+        Approx(s.index.scores(decodes_of(8, 65536), 1).value));
+  // Scores are 4 bytes, written once and read twice; a key is 132.
+  const double alone = s.index.scores(decodes_of(32, 65536), 1).value;
+  const double drafted = s.index.scores(decodes_of(32, 65536, 1), 1).value;
+  CHECK(drafted > alone);
+  CHECK(drafted < 1.5 * alone);
 }
 
 TEST_CASE("tokens routed = tokens x top_k, in every layer") {

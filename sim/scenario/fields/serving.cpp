@@ -132,7 +132,9 @@ const FieldTable& serving_fields() {
               .range(0, 1),
           field(MOESIM_KEY(first_chunk),
                 "Output tokens that are out when the client gets its first chunk: engines that "
-                "stream in intervals may hold the first ones back, which lengthens TTFT alone")
+                "stream in intervals may hold the first ones back. TTFT is longer and TPOT, "
+                "which "
+                "counts from it, shorter; ITL and E2E are the same")
               .range(1, 1 << 20),
           field(MOESIM_KEY(queue_cap),
                 "Waiting requests per instance before one is turned away")

@@ -1,6 +1,7 @@
 """Measured serving points: reading, and what moesim needs to replay one.
 
-A point is one configuration at one concurrency; repeated measurements are one point (medians).
+A point is one configuration of one engine version at one load; repeated measurements are one
+point (medians).
 Every row that cannot be replayed is returned with the reason, never dropped in silence.
 """
 
@@ -67,7 +68,8 @@ class Config:
     weights: str
     attention_weights: str
     layout: Layout
-    training: bool = False  # of the training part by the layout it was published with
+    # Of the training part by the layout that some row of it was published with.
+    training: bool = dataclasses.field(default=False, compare=False, repr=False)
 
     @property
     def held_out(self):
@@ -155,7 +157,7 @@ def corrected(config, isl, osl, concurrency, row):
     found = launches.checked(
         config, launches.launches_of(config, isl, osl, concurrency, version, row["measured"]),
         version)
-    launched = recipes.as_launched(found.config, version)
+    launched = recipes.as_launched(found.config, found.version)
     return dataclasses.replace(
         found, config=dataclasses.replace(launched, training=not config.held_out))
 
@@ -196,6 +198,14 @@ def faster_than_plain(groups, may_draft):
             if (config, version) in fast_runs for r in rows if r["id"] in may_draft}
 
 
+def in_one_part(groups):
+    """A configuration that any row puts into the training part is there as a whole."""
+    training = {c for c, rows in ((key[0], rows) for key, rows in groups.items())
+                if any(r["training"] for r in rows)}
+    return {(dataclasses.replace(config, training=config in training), *rest): rows
+            for (config, *rest), rows in groups.items()}
+
+
 def read_points(path):
     """(points, Counter of reasons -> rows that cannot be replayed)."""
     groups = collections.defaultdict(list)
@@ -221,9 +231,11 @@ def read_points(path):
         if found.reason:
             left_out[found.reason] += 1
             continue
+        row["training"] = found.config.training
         groups[(found.config, isl, osl, concurrency, found.version)].append(row)
         if found.may_draft:
             may_draft.add(row["id"])
+    groups = in_one_part(groups)
     fast = speculative_rows(groups) | faster_than_plain(groups, may_draft)
     points = []
     for (config, isl, osl, concurrency, version), rows in groups.items():
@@ -235,23 +247,4 @@ def read_points(path):
                             statistics.median(float(r["silicon_ttft_ms"]) for r in plain) / 1e3,
                             statistics.median(float(r["silicon_tpot_ms"]) for r in plain) / 1e3,
                             version))
-    return sorted(without_twins(points, left_out), key=str), left_out
-
-
-def without_twins(points, left_out):
-    """One measurement under two layouts (dp n and tp n with the same EP) is kept as tp n: the
-    sources that spell dp n repeat the GPU count elsewhere too."""
-    tpot = {}
-    for p in points:
-        tpot[(p.config.model, p.config.system, p.config.engine, p.config.weights,
-              p.config.layout.ep, p.config.layout.tp, p.isl, p.osl, p.concurrency)] = p.tpot
-    kept = []
-    for p in points:
-        c = p.config
-        twin = tpot.get((c.model, c.system, c.engine, c.weights, c.layout.ep, c.layout.gpus,
-                         p.isl, p.osl, p.concurrency))
-        if c.layout.dp > 1 and twin and abs(p.tpot / twin - 1) < 0.02:
-            left_out["the same medians under two layouts"] += 1
-        else:
-            kept.append(p)
-    return kept
+    return sorted(points, key=str), left_out

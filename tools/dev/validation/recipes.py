@@ -7,6 +7,12 @@ source (Qwen3-235B).
 """
 
 import dataclasses
+import re
+
+
+def at_least(version, *wanted):
+    """Rows that name no version are of the first days: older than any that is asked for."""
+    return tuple(int(n) for n in re.findall(r"\d+", version)[:len(wanted)]) >= wanted
 
 
 def sglang(point):
@@ -33,7 +39,7 @@ def vllm(point):
     c = point.config
     settings = {"batching": "mixed", "max_batch": 1024, "max_tokens_per_step": 8192,
                 "memory_fraction": 0.95 if c.system == "h200_sxm" else 0.9}
-    if c.model == "minimax-m2" and c.system == "b200_sxm" and point.version >= "0.19":
+    if c.model == "minimax-m2" and c.system == "b200_sxm" and at_least(point.version, 0, 19):
         settings["max_tokens_per_step"] = 2 * point.isl
     if point.version == "0.12.0":
         # 50 to 56 ms per token on all its training points, from 4 requests to 16: a server
@@ -82,7 +88,7 @@ def expert_kernel(point):
         # In fp4 with attention DP it is CUTLASS, but the table's takes longer than whole
         # measured steps (training points): the generated kernels stand in.
         if c.weights == "fp8_block":  # DEEPGEMM until the recipes of 1.2
-            return "flashinfer_trtllm" if point.version >= "1.2" else "deepgemm"
+            return "flashinfer_trtllm" if at_least(point.version, 1, 2) else "deepgemm"
     if runs_marlin(c):
         return "wna16marlin"
     if c.model == "minimax-m2" and c.system == "b200_sxm" and point.version == "0.17.0":
@@ -118,7 +124,7 @@ def kv_cache(point):
     if c.model == "qwen3-235b-a22b" or c.weights == "int4":
         return "bf16"
     if c.model == "minimax-m2":
-        return "fp8" if blackwell and point.version >= "0.19" else "bf16"
+        return "fp8" if blackwell and at_least(point.version, 0, 19) else "bf16"
     if c.engine == "trtllm" and c.model == "deepseek-v3":
         return "fp8"
     return "fp8" if blackwell else "bf16"
@@ -138,7 +144,7 @@ def first_chunk(point):
     if c.model != "deepseek-v3" or c.engine == "vllm":
         return 1
     if c.engine == "trtllm":
-        return 14 if point.version < "1.2" else 5
+        return 5 if at_least(point.version, 1, 2) else 14
     return 18 if c.system == "b200_sxm" else 6
 
 
