@@ -27,10 +27,12 @@ bool is_shipped(const std::string& name) {
   return std::binary_search(names.begin(), names.end(), name);
 }
 
+bool is_kernel(const ExpertSection& section, const std::string& kernel) {
+  return section.key.kernel.find(kernel) != std::string::npos;
+}
+
 void choose_kernel(Profile& profile, const std::string& name, const std::string& kernel) {
-  const auto chosen = [&](const ExpertSection& s) {
-    return s.key.kernel.find(kernel) != std::string::npos;
-  };
+  const auto chosen = [&](const ExpertSection& s) { return is_kernel(s, kernel); };
   std::set<std::pair<Dtype, bool>> formats;
   std::set<std::string> names;
   for (const ExpertSection& s : profile.experts) {
@@ -53,6 +55,11 @@ double unlikeness(const Device& a, const Device& b) {
 }
 
 }  // namespace
+
+bool has_expert_kernel(const Profile& profile, const std::string& expert_kernel) {
+  return std::ranges::any_of(
+      profile.experts, [&](const ExpertSection& s) { return is_kernel(s, expert_kernel); });
+}
 
 std::vector<std::string> shipped_profiles() {
   std::vector<std::string> names;

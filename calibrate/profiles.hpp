@@ -18,6 +18,9 @@ struct Profile;
 std::shared_ptr<const Profile> load_profile(const std::string& name_or_path,
                                             const std::string& expert_kernel = "");
 
+// Does one of its expert kernels have this in its name?
+bool has_expert_kernel(const Profile& profile, const std::string& expert_kernel);
+
 // Sorted names.
 std::vector<std::string> shipped_profiles();
 

@@ -4,13 +4,17 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <system_error>
 
+#include "calibrate/profile.hpp"
 #include "calibrate/profiles.hpp"
+#include "sim/base/diagnostics.hpp"
 #include "sim/router/trace_file.hpp"
 #include "sim/scenario/contradictions.hpp"
 #include "sim/scenario/validate.hpp"
+#include "sim/serving/cluster_costs.hpp"
 
 namespace moesim {
 
@@ -89,26 +93,48 @@ void check_routing_file(const Scenario& s, Contradictions& tell) {
              "a path relative to the scenario's folder, or to the current one");
 }
 
+// Which profile each kind has where kinds are mixed: ClusterCosts' rule, asked before the run.
+void check_profiles_of_kinds(const Scenario& s, const std::vector<NodeKind>& kinds,
+                             Contradictions& tell) {
+  const std::string& given = s.calibration.profile;
+  std::shared_ptr<const Profile> known;
+  try {
+    known = load_profile(given);
+  } catch (const InputError&) {
+    return;  // told in its own words by whoever loads it for good
+  }
+  for (const NodeKind& kind : kinds) {
+    const std::vector<std::string> keys{"calibration.profile", kind.key + ".gpu.name"};
+    try {
+      const std::string name = profile_of_kind(kind.gpu.name, given, *known);
+      const std::string measured = name == given ? known->gpu : name.substr(0, name.find('/'));
+      if (measured == kind.gpu.name) continue;
+      tell.warning(keys,
+                   fmt::format("{} has profile {}, which was measured on {}", kind.gpu.name,
+                               name, measured),
+                   "a profile of one of the cluster's GPUs; times are scaled");
+    } catch (const InputError& refused) {
+      const Diagnostic& why = refused.diagnostics().front();
+      tell.error(keys, why.message, why.expected);
+    }
+  }
+}
+
 void check_profile(const Scenario& s, Contradictions& tell) {
   const std::string& profile = s.calibration.profile;
-  if (profile.ends_with(".json") || profile.ends_with(".toml")) return;  // a user's own file
-  const auto slash = profile.find('/');
-  const std::string gpu = profile.substr(0, slash);
   const std::vector<NodeKind> kinds = node_kinds(s.cluster);
-  const bool mixed = std::ranges::any_of(
-      kinds, [&](const NodeKind& kind) { return kind.gpu.name != kinds.front().gpu.name; });
-  const std::vector<std::string> shipped = shipped_profiles();
-  for (const NodeKind& kind : kinds) {
-    if (gpu == kind.gpu.name) continue;
-    // Beside other kinds a GPU has the profile of its own kind and this engine.
-    const std::string own =
-        slash == std::string::npos ? "" : kind.gpu.name + profile.substr(slash);
-    if (mixed && std::ranges::binary_search(shipped, own)) continue;
-    tell.warning(
-        {"calibration.profile", kind.key + ".gpu.name"},
-        fmt::format("the profile was measured on {}, the cluster has {}", gpu, kind.gpu.name),
-        "a profile of the cluster's GPU (`moesim list profiles`); times are scaled");
+  if (kinds.empty()) return;
+  const std::string& first = kinds.front().gpu.name;
+  if (std::ranges::any_of(kinds, [&](const auto& kind) { return kind.gpu.name != first; })) {
+    check_profiles_of_kinds(s, kinds, tell);
+    return;
   }
+  if (profile.ends_with(".json") || profile.ends_with(".toml")) return;  // a user's own file
+  const std::string gpu = profile.substr(0, profile.find('/'));
+  if (gpu == first) return;
+  tell.warning({"calibration.profile", kinds.front().key + ".gpu.name"},
+               fmt::format("the profile was measured on {}, the cluster has {}", gpu, first),
+               "a profile of the cluster's GPU (`moesim list profiles`); times are scaled");
 }
 
 }  // namespace

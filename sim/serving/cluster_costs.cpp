@@ -1,23 +1,57 @@
 #include "sim/serving/cluster_costs.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "calibrate/devices.hpp"
 #include "calibrate/profile.hpp"
 #include "calibrate/profiles.hpp"
+#include "sim/base/diagnostics.hpp"
 
 namespace moesim {
 
 namespace {
 
-// Of a GPU beside others of another kind.
-std::string profile_of(const std::string& gpu, const std::string& given, const Profile& known) {
-  if (known.gpu == gpu) return given;
-  const std::string own = nearest_shipped_gpu(gpu) + "/" + known.engine;
-  const auto shipped = shipped_profiles();
-  return std::ranges::binary_search(shipped, own) ? own : given;
+// Of a GPU with a datasheet; the others are CostModel's to refuse.
+std::string architecture_of(const std::string& gpu) {
+  const auto device = find_device(gpu);
+  return device ? std::string(device->architecture) : std::string();
+}
+
+[[noreturn]] void refuse(const std::string& gpu, const std::string& given,
+                         const Profile& known) {
+  const std::string nearest = nearest_shipped_gpu(gpu);
+  std::vector<std::string> engines;
+  for (const std::string& name : shipped_profiles()) {
+    if (name.starts_with(nearest + "/")) engines.push_back(name.substr(nearest.size() + 1));
+  }
+  throw InputError(
+      fmt::format("no profile serves the cluster's {} ({}): {} is of {} ({}), and none is "
+                  "shipped for engine '{}'",
+                  gpu, architecture_of(gpu), given, known.gpu, architecture_of(known.gpu),
+                  known.engine),
+      engines.empty()
+          ? fmt::format("GPUs of {} alone", architecture_of(known.gpu))
+          : fmt::format("engine = one of {} in {}, so that {} has the shipped profile of {}",
+                        fmt::join(engines, ", "), given, gpu, nearest));
 }
 
 }  // namespace
+
+std::string profile_of_kind(const std::string& gpu, const std::string& given,
+                            const Profile& known) {
+  if (known.gpu == gpu) return given;
+  const std::string nearest = nearest_shipped_gpu(gpu);
+  const std::string name = nearest + "/" + known.engine;
+  const auto names = shipped_profiles();
+  const bool shipped = std::ranges::binary_search(names, name);
+  if (shipped && nearest == gpu) return name;
+  const std::string wanted = architecture_of(gpu);
+  if (wanted.empty() || wanted == architecture_of(known.gpu)) return given;
+  if (shipped) return name;
+  refuse(gpu, given, known);
+}
 
 ClusterCosts::ClusterCosts(const Cluster& cluster, const CalibrationOptions& calibration)
     : cluster_(cluster) {
@@ -29,10 +63,12 @@ ClusterCosts::ClusterCosts(const Cluster& cluster, const CalibrationOptions& cal
   }
   const std::shared_ptr<const Profile> given = load_profile(profile, calibration.expert_kernel);
   for (Kind& kind : kinds_) {
-    if (kinds_.size() > 1) kind.profile = profile_of(kind.gpu, profile, *given);
-    const auto own =
-        kind.profile == profile ? given : load_profile(kind.profile, calibration.expert_kernel);
-    kind.costs = std::make_unique<CostModel>(own, kind.gpu);
+    if (kinds_.size() > 1) kind.profile = profile_of_kind(kind.gpu, profile, *given);
+    auto own = kind.profile == profile ? given : load_profile(kind.profile);
+    if (own != given && has_expert_kernel(*own, calibration.expert_kernel)) {
+      own = load_profile(kind.profile, calibration.expert_kernel);
+    }
+    kind.costs = std::make_unique<CostModel>(std::move(own), kind.gpu);
   }
 }
 

@@ -1,8 +1,11 @@
 // The cost models of a cluster, one for each kind of GPU in it.
 //
 // A cluster of one kind has the profile that it is given. Where kinds are mixed each has the
-// profile of its own GPU: the given one, or the shipped one of the same engine. A kind without
-// any has the given one moved to it by the ratio of the rooflines.
+// first of these: the given profile, if it was measured on this kind; the shipped one of this
+// kind and the given one's engine; the given one, if of the same architecture; the shipped one
+// of the nearest GPU of its architecture and that engine. The last two are moved to the kind by
+// the ratio of the rooflines. So a user's own file serves its own kind, and its `engine` says
+// which shipped profiles stand beside it.
 #pragma once
 
 #include <memory>
@@ -18,9 +21,16 @@
 
 namespace moesim {
 
+// The name of the profile that a GPU has beside others of another kind. `given` is the name or
+// path of `known`. Throws InputError where the list above ends without one.
+std::string profile_of_kind(const std::string& gpu, const std::string& given,
+                            const Profile& known);
+
 class ClusterCosts {
  public:
-  // The cluster outlives this. Throws InputError as load_profile and CostModel do.
+  // The cluster outlives this. The chosen expert kernel is the given profile's; of other kinds'
+  // profiles only those that have it choose it too. Throws InputError as load_profile,
+  // profile_of_kind and CostModel do.
   ClusterCosts(const Cluster& cluster, const CalibrationOptions& calibration);
 
   [[nodiscard]] int kinds() const { return static_cast<int>(kinds_.size()); }

@@ -1,7 +1,11 @@
 // Contradictions between keys: each names both, with their places.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <filesystem>
 
+#include "calibrate/profile.hpp"
+#include "calibrate/profile_io.hpp"
+#include "calibrate/profiles.hpp"
 #include "tests/scenario/support.hpp"
 
 using namespace moesim;
@@ -143,6 +147,40 @@ TEST_CASE(
            {"scale[0].instance", "serving.decode.instances"});
   is_warning({"calibration.profile=b200-sxm/sglang"},
              {"calibration.profile", "cluster.gpu.name"});
+}
+
+TEST_CASE("in a mixed cluster every kind that no profile of its own serves is named") {
+  const auto groups = [](const std::string& profile) {
+    return faults_of(
+        "[model]\npreset = \"mixtral-8x7b\"\n[cluster]\nfabric = \"rail_optimized\"\n"
+        "[[cluster.group]]\npreset = \"hgx-h100\"\nnodes = 1\n"
+        "[[cluster.group]]\npreset = \"hgx-a100\"\nnodes = 1\n[calibration]\nprofile = \"" +
+        profile + "\"\n");
+  };
+  const auto warnings = [&](const std::string& profile) {
+    std::vector<std::string> names;
+    for (const Diagnostic& d : groups(profile)) {
+      if (d.message.find("was measured on") != std::string::npos) names.push_back(d.message);
+    }
+    return names;
+  };
+  CHECK(warnings("h100-sxm/vllm").empty());
+  CHECK(warnings("l40s/vllm").empty());  // serves none: each kind has its own
+  // A user's own file is asked for its GPU and engine, as a run does.
+  const auto path = std::filesystem::temp_directory_path() / "moesim_validate_test.toml";
+  Profile own = *load_profile("h100-sxm/sglang");
+  own.engine = "mine";
+  write_profile(path, own);
+  const auto told = groups(path.string());
+  CHECK(std::ranges::count_if(told, [](const Diagnostic& d) {
+          return d.severity == Severity::error &&
+                 d.message.find("no profile serves the cluster's a100-sxm") !=
+                     std::string::npos;
+        }) == 1);
+  own.engine = "sglang";
+  write_profile(path, own);
+  CHECK(warnings(path.string()).empty());
+  std::filesystem::remove(path);
 }
 
 TEST_CASE("the pools' nodes are the cluster's") {
