@@ -153,7 +153,7 @@ Knots knots_of(const ExpertShape& shape, const OwnCurve* own) {
     }
   }
   return {merge_knots(wanted.rows, half_octaves(1, kMostRows)),
-          merge_knots(wanted.active, half_octaves(1, experts / 1.1))};
+          merge_knots(wanted.active, half_octaves_within(1, experts))};
 }
 
 // Factor over (tokens per expert, skew_imbalance): factor = imbalance^s, s by tokens per

@@ -6,11 +6,11 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <type_traits>
 
+#include "calibrate/engine_rows.hpp"
 #include "calibrate/engines.hpp"
+#include "calibrate/expert_kernels.hpp"
 #include "calibrate/fit_attention.hpp"
-#include "calibrate/fit_experts.hpp"
 #include "calibrate/fit_gemm.hpp"
 #include "calibrate/fit_machine.hpp"
 #include "calibrate/fit_memory.hpp"
@@ -39,12 +39,6 @@ struct Rows {
   std::vector<ExchangeCurve> exchanges;
   std::vector<EnergyPoint> energy;
 };
-
-template <class Row>
-void append(std::vector<Row>& to, std::vector<Row> from) {
-  to.insert(to.end(), std::make_move_iterator(from.begin()),
-            std::make_move_iterator(from.end()));
-}
 
 // Lanes with expert parallelism of these engines time the whole batch on one rank: too slow.
 bool usable_lane(const ExpertRow& row) {
@@ -101,90 +95,6 @@ Rows read_all(const std::vector<std::filesystem::path>& paths, const FitOptions&
   fit.used = static_cast<int>(rows.experts.size() + rows.gemms.size() + rows.attention.size() +
                               rows.memory.size() + rows.exchanges.size() + rows.energy.size());
   return rows;
-}
-
-// The engine whose rows to use: the wanted one, or the first other in a fixed order. SGLang and
-// vLLM share their attention libraries (FlashAttention, FlashInfer), so each asks the other
-// first.
-template <class Row>
-std::string engine_for(const std::vector<Row>& rows, const std::string& wanted) {
-  std::set<std::string> have;
-  for (const Row& row : rows) have.insert(row.key.engine);
-  if (have.empty() || have.contains(wanted)) return wanted;
-  const bool attention = std::is_same_v<Row, AttentionRow>;
-  if (attention && wanted == "sglang" && have.contains("vllm")) return "vllm";
-  for (const char* other : {"sglang", "trtllm", "vllm"}) {
-    if (have.contains(other)) return other;
-  }
-  return *have.begin();
-}
-
-template <class Row>
-std::vector<Row> rows_of(const std::vector<Row>& rows, const std::string& engine) {
-  std::vector<Row> out;
-  std::copy_if(rows.begin(), rows.end(), std::back_inserter(out),
-               [&](const Row& row) { return row.key.engine == engine; });
-  return out;
-}
-
-template <class Row>
-std::vector<Row> choose_engine(const std::vector<Row>& rows, const std::string& what,
-                               Profile& profile) {
-  const std::string engine = engine_for(rows, profile.engine);
-  auto chosen = rows_of(rows, engine);
-  if (chosen.empty()) {
-    profile.notes.push_back(fmt::format("no table of {}: priced by the datasheet", what));
-  } else if (engine != profile.engine) {
-    profile.notes.push_back(fmt::format("{} borrowed from {}", what, engine));
-  }
-  return chosen;
-}
-
-// TensorRT-LLM has generated kernels (TRTLLM-Gen), which its own table does not time;
-// FlashInfer carries the same ones into SGLang, whose table does.
-std::vector<ExpertRow> generated_kernels(const std::vector<ExpertRow>& rows, Dtype dtype,
-                                         const Profile& profile) {
-  std::vector<ExpertRow> generated;
-  std::copy_if(rows.begin(), rows.end(), std::back_inserter(generated), [&](const auto& row) {
-    return profile.engine == "trtllm" && row.key.engine == "sglang" && row.key.dtype == dtype &&
-           row.gated && row.key.kernel.find("flashinfer_trtllm") != std::string::npos;
-  });
-  return generated;
-}
-
-// In fp4 the generated kernels are what TensorRT-LLM runs, so they come first; CUTLASS, which
-// its table has, is kept for comparison, without the lanes of expert parallelism. In the other
-// formats both are in use.
-void fit_experts(const std::vector<ExpertRow>& rows, const Device& device, Profile& profile) {
-  auto own = choose_engine(rows, "expert kernels", profile);
-  const auto generated = generated_kernels(rows, Dtype::fp4, profile);
-  if (!generated.empty()) {
-    profile.experts = fit_expert_sections(generated, device);
-    std::erase_if(own, [](const ExpertRow& row) {
-      return row.key.dtype == Dtype::fp4 && row.gated && row.parallel > 1;
-    });
-    profile.notes.push_back(
-        "fp4 experts by the generated kernels, as SGLang's table times them through "
-        "FlashInfer");
-  }
-  auto sections = fit_expert_sections(own, device);
-  if (sections.empty() && !own.empty()) {  // no even loads, which curves are made of
-    auto others = rows;
-    std::erase_if(others,
-                  [&](const ExpertRow& row) { return row.key.engine == profile.engine; });
-    sections = fit_expert_sections(choose_engine(others, "expert kernels", profile), device);
-  }
-  append(profile.experts, std::move(sections));
-  for (const Dtype dtype : {Dtype::fp8_block, Dtype::w4a8}) {
-    const auto beside = generated_kernels(rows, dtype, profile);
-    if (beside.empty()) continue;
-    append(profile.experts, fit_expert_sections(beside, device));
-    profile.notes.push_back(
-        fmt::format("{} experts by the generated kernels beside the engine's own, as SGLang's "
-                    "table times them through FlashInfer: calibration.expert_kernel = "
-                    "\"flashinfer_trtllm\"",
-                    to_text(dtype)));
-  }
 }
 
 // The largest share of the peak that an MLA prefill kernel reaches on long prompts, by the
@@ -291,7 +201,7 @@ Fit fit_profile(const std::vector<std::filesystem::path>& tables, const FitOptio
     throw InputError(fmt::format("the tables hold no usable row for {}", profile.gpu),
                      "rows whose 'system' is this GPU", "");
   }
-  fit_experts(rows.experts, *device, profile);
+  fit_expert_kernels(rows.experts, *device, profile);
   profile.gemms = fit_gemm_sections(choose_engine(rows.gemms, "dense GEMMs", profile), *device);
   fit_attention(rows.attention, *device, fit);
   fit_memory(rows.memory, *device, profile);

@@ -8,13 +8,13 @@ namespace moesim {
 
 namespace {
 
-// Of features_of: 1 above as many tokens as experts, the tiles needed, and the tile itself.
+// As many tokens as experts or not, the tiles needed, and the tile itself.
 bool same_tiles(const Features& a, const Features& b) {
-  constexpr std::size_t kRows = 0, kCrowded = 6, kTiles = 9, kFill = 10;
   const auto tile = [](const Features& f) {
-    return std::round(f[kRows] + f[kFill] - f[kTiles]);
+    return std::round(f[Feature::rows] + f[Feature::fill] - f[Feature::tiles]);
   };
-  return a[kCrowded] == b[kCrowded] && a[kTiles] == b[kTiles] && tile(a) == tile(b);
+  return a[Feature::crowded] == b[Feature::crowded] && a[Feature::tiles] == b[Feature::tiles] &&
+         tile(a) == tile(b);
 }
 
 }  // namespace

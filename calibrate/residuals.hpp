@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <string_view>
 #include <vector>
 
@@ -18,7 +19,23 @@ namespace moesim {
 // tiles; log2 of the tiles of 128 x 128 of the first and of the second GEMM per multiprocessor
 // (waves), within a factor of 16; with the smallest tile of 8, 16, ... 128 rows that holds an
 // expert's rows, or the widest, log2 of the tiles needed and of their rows / rows.
-using Features = std::array<double, 11>;
+struct Feature {
+  enum Index : std::size_t {
+    rows,
+    active,
+    hidden,
+    intermediate,
+    experts,
+    top_k,
+    crowded,
+    first_waves,
+    second_waves,
+    tiles,
+    fill,
+    count
+  };
+};
+using Features = std::array<double, Feature::count>;
 
 // Covariance scale^2 exp(-distance).
 struct Likeness {

@@ -19,6 +19,13 @@ inline std::vector<double> half_octaves(double first, double last) {
   }
 }
 
+// The same without what lies above `last`: beyond it nothing may be asked, let alone pooled.
+inline std::vector<double> half_octaves_within(double first, double last) {
+  std::vector<double> values = half_octaves(first, last);
+  std::erase_if(values, [&](double value) { return value > last; });
+  return values;
+}
+
 // `wanted`, and of `filler` what lies further than a tenth from all of them.
 inline std::vector<double> merge_knots(const std::vector<double>& wanted,
                                        const std::vector<double>& filler) {

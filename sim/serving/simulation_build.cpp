@@ -7,6 +7,7 @@
 #include "sim/serving/host_link.hpp"
 #include "sim/serving/measured_exchange.hpp"
 #include "sim/serving/simulation.hpp"
+#include "topology/gpu_ranges.hpp"
 
 namespace moesim {
 
@@ -23,18 +24,6 @@ std::vector<std::string> tenant_names(const RequestSource& source) {
   std::vector<std::string> names;
   for (const TenantOptions& tenant : source.tenants()) names.push_back(tenant.name);
   return names;
-}
-
-std::vector<GpuId> gpus_from(int first, int count) {
-  std::vector<GpuId> gpus;
-  for (int g = 0; g < count; ++g) gpus.emplace_back(first + g);
-  return gpus;
-}
-
-Bytes least_memory(const Cluster& cluster, const std::vector<GpuId>& gpus) {
-  Bytes least = cluster.gpu(gpus.front()).memory;
-  for (const GpuId gpu : gpus) least = std::min(least, cluster.gpu(gpu).memory);
-  return least;
 }
 
 }  // namespace
@@ -76,7 +65,7 @@ void Simulation::plan_all_pools() {
   for (std::size_t p = 0; p < pools_.size(); ++p) {
     Pool& pool = pools_[p];
     const std::vector<GpuId> gpus =
-        gpus_from(pool.first_gpu, pool.parallel.instances * pool.parallel.gpus);
+        gpus_from(GpuId{pool.first_gpu}, pool.parallel.instances * pool.parallel.gpus);
     // All ranks have the same slots, and engines agree on the least room for KV that one has.
     plan_experts(pool, deployment_.model, deployment_.placement.redundant_experts,
                  least_memory(cluster, gpus));

@@ -2,24 +2,9 @@
 
 #include <algorithm>
 
+#include "topology/gpu_ranges.hpp"
+
 namespace moesim {
-
-namespace {
-
-// `count` groups of `size` GPUs, one after the other.
-std::vector<std::vector<GpuId>> groups_from(GpuId first, int size, int count) {
-  std::vector<std::vector<GpuId>> groups(static_cast<std::size_t>(count));
-  for (int g = 0; g < count * size; ++g) {
-    groups[static_cast<std::size_t>(g / size)].emplace_back(first.value + g);
-  }
-  return groups;
-}
-
-std::vector<GpuId> gpus_from(GpuId first, int count) {
-  return groups_from(first, count, 1).front();
-}
-
-}  // namespace
 
 StepStage::StepStage(const ModelShape& model, const Parallelism& parallel, int number_,
                      GpuId first, const Cluster& cluster, MoeNetwork* moe_network)

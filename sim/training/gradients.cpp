@@ -53,7 +53,7 @@ GradientSync::GradientSync(const ModelShape& model, const TrainingOptions& optio
   for (const GpuId gpu : every(first_gpu_, 1, stage_gpus_)) {
     update_ = std::max(update_, costs.of(gpu).memory_bound(moved));
   }
-  if (options.shard_optimizer) update_ += exchange(GroupOp::all_gather, all_, weight_bytes);
+  if (options.shard_optimizer) gather_ = exchange(GroupOp::all_gather, all_, weight_bytes);
 }
 
 Seconds GradientSync::exchange(GroupOp op, const TrainedWeights& weights,

@@ -27,9 +27,11 @@ class GradientSync {
   // after the other as they are ready, or, without overlap, from `end` on.
   [[nodiscard]] Seconds reduced(std::span<const Seconds> ready, Seconds end) const;
   // Memory traffic of the update, and the gathering of weights.
-  [[nodiscard]] Seconds update() const { return update_; }
+  [[nodiscard]] Seconds update() const { return update_ + gather_; }
   // Sum over the stage's buckets, hidden or not.
   [[nodiscard]] Seconds reduce_time() const;
+  // And of gathering weights.
+  [[nodiscard]] Seconds network_time() const { return reduce_time() + gather_; }
   // The bytes of one step, as rings.
   void account(LinkLedger& ledger) const;
 
@@ -44,6 +46,7 @@ class GradientSync {
   std::vector<Seconds> layers_;  // reduction of each layer
   Seconds head_{0};              // ready before the layers
   Seconds embedding_{0};         // ... after them
+  Seconds gather_{0};            // of weights
   Seconds update_{0};
   TrainedWeights all_;
   int tp_ = 1;

@@ -3,17 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "topology/gpu_ranges.hpp"
+
 namespace moesim {
 
 namespace {
-
-std::vector<std::vector<GpuId>> ranks_of(const TrainingLayout& layout, int stage) {
-  std::vector<std::vector<GpuId>> ranks(static_cast<std::size_t>(layout.dp));
-  for (int g = 0; g < layout.stage_gpus; ++g) {
-    ranks[static_cast<std::size_t>(g / layout.tp)].emplace_back(layout.first_gpu(stage) + g);
-  }
-  return ranks;
-}
 
 // All-reduces of a layer: one row per token after attention and one after the FFN
 // (Megatron-LM, 1909.08053), which an MoE layer's combine replaces.
@@ -34,7 +28,8 @@ StageModel::StageModel(const ModelShape& model, const TrainingOptions& options,
       overlap_(options.overlap),
       recomputes_(options.recompute == Recompute::full),
       rank_(rank),
-      rank_traffic_(rank.cluster(), ranks_of(layout, stage)),
+      rank_traffic_(rank.cluster(),
+                    groups_from(GpuId{layout.first_gpu(stage)}, layout.tp, layout.dp)),
       collectives_(rank.gpu_name()),
       tokens_(static_cast<std::size_t>(layout.ep),
               static_cast<double>(layout.rank_tokens) / layout.tp) {
@@ -43,8 +38,8 @@ StageModel::StageModel(const ModelShape& model, const TrainingOptions& options,
   for (int layer = 0; layer < layers_.first; ++layer) {
     first_moe_layer_ += is_moe_layer(model, layer) ? 1 : 0;
   }
-  shared_ =
-      slowest([&](const LayerCosts& gpu) { return gpu.shared_experts(layout.rank_tokens); });
+  shared_ = costs_.slowest(
+      [&](const LayerCosts& gpu) { return gpu.shared_experts(layout.rank_tokens); });
   for (int layer = layers_.first; layer < layers_.end; ++layer) {
     const std::size_t kind = costs_.any().kind_of_layer()[static_cast<std::size_t>(layer)];
     fixed_.push_back(fixed_part(kind, is_moe_layer(model, layer)));
@@ -64,10 +59,10 @@ StageModel::StageModel(const ModelShape& model, const TrainingOptions& options,
 LayerPasses StageModel::fixed_part(std::size_t kind, bool is_moe) const {
   const double tokens = layout_.rank_tokens;
   const Seconds gemms =
-      slowest([&](const LayerCosts& gpu) { return gpu.attention_gemms(batch_, 1); });
-  const Seconds scores =
-      slowest([&](const LayerCosts& gpu) { return gpu.attention_core(batch_, kind, 1); });
-  const Seconds dense = slowest([&](const LayerCosts& gpu) {
+      costs_.slowest([&](const LayerCosts& gpu) { return gpu.attention_gemms(batch_, 1); });
+  const Seconds scores = costs_.slowest(
+      [&](const LayerCosts& gpu) { return gpu.attention_core(batch_, kind, 1); });
+  const Seconds dense = costs_.slowest([&](const LayerCosts& gpu) {
     return is_moe ? gpu.shared_experts(tokens) + gpu.router(tokens) : gpu.dense_ffn(tokens);
   });
   const double sums = sums_of(is_moe);
@@ -89,14 +84,15 @@ LayerPasses StageModel::fixed_part(std::size_t kind, bool is_moe) const {
 
 LayerPasses StageModel::ends(int stage) const {
   const double tokens = layout_.rank_tokens;
-  const Seconds embedding = slowest([&](const LayerCosts& gpu) { return gpu.ends(tokens, 0); });
+  const Seconds embedding =
+      costs_.slowest([&](const LayerCosts& gpu) { return gpu.ends(tokens, 0); });
   LayerPasses passes;
   if (stage == 0) {
     passes.forward[TrainingPhase::dense] += embedding.value;
     passes.backward[TrainingPhase::dense] += embedding.value;  // rows added to the gradient
   }
   if (stage == layout_.stages - 1) {
-    const Seconds head = slowest(
+    const Seconds head = costs_.slowest(
         [&](const LayerCosts& gpu) { return gpu.ends(tokens, tokens) - gpu.ends(tokens, 0); });
     passes.forward[TrainingPhase::dense] += head.value;
     passes.backward[TrainingPhase::dense] += kBackward * head.value;

@@ -65,11 +65,6 @@ class StageModel {
   [[nodiscard]] double exchanges() const { return recomputes_ ? 3 : 2; }
 
  private:
-  // Of the slowest kind; `time_of` takes LayerCosts.
-  template <class TimeOf>
-  [[nodiscard]] Seconds slowest(TimeOf time_of) const {
-    return costs_.slowest(time_of);
-  }
   [[nodiscard]] LayerPasses fixed_part(std::size_t kind, bool is_moe) const;
   [[nodiscard]] LayerPasses ends(int stage) const;
   void add_experts(int moe_layer, MoeStep& moe, MoeNetwork* network, LinkLedger& ledger,

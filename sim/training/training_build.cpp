@@ -8,6 +8,7 @@
 #include "sim/serving/expert_setup.hpp"
 #include "sim/serving/measured_exchange.hpp"
 #include "sim/training/training_run.hpp"
+#include "topology/gpu_ranges.hpp"
 
 namespace moesim {
 
@@ -29,20 +30,6 @@ Parallelism group_of(const TrainingLayout& layout) {
           .moe_tp = 1};
 }
 
-std::vector<GpuId> gpus_from(int first, int count) {
-  std::vector<GpuId> gpus;
-  for (int g = 0; g < count; ++g) gpus.emplace_back(first + g);
-  return gpus;
-}
-
-Bytes least_memory(const Cluster& cluster) {
-  Bytes least = cluster.gpu(GpuId{0}).memory;
-  for (const NodeGroupOptions& group : cluster.groups()) {
-    least = std::min(least, group.gpu.memory);
-  }
-  return least;
-}
-
 void require_fits(const TrainingMemory& m, const ModelShape& model) {
   if (m.used() <= m.usable) return;
   throw InputError(
@@ -61,14 +48,16 @@ void require_fits(const TrainingMemory& m, const ModelShape& model) {
 TrainingRun::TrainingRun(const TrainingDeployment& deployment)
     : deployment_(deployment),
       layout_(resolve_layout(deployment.training, deployment.model, deployment.cluster.gpus())),
-      memory_(plan_training_memory(deployment.model, deployment.training, layout_,
-                                   least_memory(deployment.cluster),
-                                   deployment.serving.memory_fraction)),
+      memory_(plan_training_memory(
+          deployment.model, deployment.training, layout_,
+          least_memory(deployment.cluster, gpus_from(GpuId{0}, layout_.gpus)),
+          deployment.serving.memory_fraction)),
       ledger_(deployment.cluster.links()),
       timeline_(timeline_columns()) {
   require_fits(memory_, deployment_.model);
-  costs_ = std::make_unique<LayerCostsByKind>(deployment_.model, group_of(layout_),
-                                              deployment_.costs, gpus_from(0, layout_.gpus));
+  costs_ =
+      std::make_unique<LayerCostsByKind>(deployment_.model, group_of(layout_),
+                                         deployment_.costs, gpus_from(GpuId{0}, layout_.gpus));
   gpus_.resize(static_cast<std::size_t>(layout_.gpus));
   layer_phases_.resize(static_cast<std::size_t>(deployment_.model.layers) + 1);
   build_stages();
@@ -78,10 +67,11 @@ TrainingRun::TrainingRun(const TrainingDeployment& deployment)
 
 void TrainingRun::build_stages() {
   for (int s = 0; s < layout_.stages; ++s) {
-    const RankGroup rank(deployment_.cluster, gpus_from(layout_.first_gpu(s), layout_.tp));
+    const RankGroup rank(deployment_.cluster,
+                         gpus_from(GpuId{layout_.first_gpu(s)}, layout_.tp));
     stages_.emplace_back(deployment_.model, deployment_.training, layout_,
-                         costs_->of(gpus_from(layout_.first_gpu(s), layout_.stage_gpus)), s,
-                         rank);
+                         costs_->of(gpus_from(GpuId{layout_.first_gpu(s)}, layout_.stage_gpus)),
+                         s, rank);
     gradients_.emplace_back(deployment_.model, deployment_.training, layout_,
                             deployment_.cluster, deployment_.costs, s);
   }
@@ -98,14 +88,14 @@ void TrainingRun::build_pipelines() {
     Pipeline& pipeline = pipelines_[static_cast<std::size_t>(r)];
     for (int s = 0; s < layout_.stages && layout_.ep > 1; ++s) {
       pipeline.networks.push_back(std::make_unique<MoeNetwork>(
-          deployment_.cluster, gpus_from(layout_.first_gpu(s, r), layout_.ep), model,
+          deployment_.cluster, gpus_from(GpuId{layout_.first_gpu(s, r)}, layout_.ep), model,
           deployment_.serving, slots, std::nullopt,
           measured_exchanges(deployment_.costs, GpuId{layout_.first_gpu(s, r)})));
     }
     const int nodes =
         pipeline.networks.empty() ? 1 : pipeline.networks.front()->ranks().domains();
     // The first stage's GPUs stand for those of all stages.
-    const std::vector<GpuId> ranks = gpus_from(layout_.first_gpu(0, r), layout_.ep);
+    const std::vector<GpuId> ranks = gpus_from(GpuId{layout_.first_gpu(0, r)}, layout_.ep);
     const std::vector<double> speed = expert_speeds(deployment_.cluster, ranks);
     pipeline.moe = std::make_unique<MoeStep>(*router_, deployment_.placement.dispatch,
                                              costs_->experts(ranks, slots), speed);
@@ -121,8 +111,9 @@ void TrainingRun::build_pipelines() {
 void TrainingRun::build_transfers() {
   const Cluster& cluster = deployment_.cluster;
   for (int s = 0; s + 1 < layout_.stages; ++s) {
-    const std::vector<GpuId> here = gpus_from(layout_.first_gpu(s), layout_.stage_gpus);
-    const std::vector<GpuId> next = gpus_from(layout_.first_gpu(s + 1), layout_.stage_gpus);
+    const std::vector<GpuId> here = gpus_from(GpuId{layout_.first_gpu(s)}, layout_.stage_gpus);
+    const std::vector<GpuId> next =
+        gpus_from(GpuId{layout_.first_gpu(s + 1)}, layout_.stage_gpus);
     forth_.emplace_back(cluster, here, next);
     back_.emplace_back(cluster, next, here);
   }

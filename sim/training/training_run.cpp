@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sim/base/errors.hpp"
+#include "topology/gpu_ranges.hpp"
 
 namespace moesim {
 
@@ -38,8 +39,9 @@ void TrainingRun::add_gpu_seconds(int stage, int replica,
   for (const LayerPasses& layer : passes) {
     exchange += model.exchanges() * (layer.dispatch + layer.combine).value;
     for (const PhaseSeconds* pass : {&layer.forward, &layer.backward, &layer.recompute}) {
-      network += (*pass)[TrainingPhase::dispatch] + (*pass)[TrainingPhase::combine] +
-                 (*pass)[TrainingPhase::collective];
+      const double sums = (*pass)[TrainingPhase::collective];
+      network += (*pass)[TrainingPhase::dispatch] + (*pass)[TrainingPhase::combine] + sums;
+      exchange += sums;
     }
   }
   const MoeStep* moe = pipelines_[static_cast<std::size_t>(replica)].moe.get();
@@ -139,6 +141,10 @@ void TrainingRun::finish_step(TrainingStep& step) {
     step.phases[TrainingPhase::optimizer] += each * update.value;
     end = std::max(end, reduced + update);
     gradients_[s].account(ledger_);
+    for (const GpuId gpu :
+         gpus_from(GpuId{layout_.first_gpu(static_cast<int>(s))}, layout_.stage_gpus)) {
+      gpus_[gpu.index()].exchange += gradients_[s].network_time().value;
+    }
   }
   step.time = end;
   const double bubble = end.value - step.phases.sum();

@@ -78,7 +78,7 @@ class TrainingRun {
     double dense = 0;
     double expert = 0;
     double network = 0;   // that nothing hides
-    double exchange = 0;  // dispatch and combine, hidden or not
+    double exchange = 0;  // all collectives that the ledger has, hidden or not
     double expert_tokens = 0;
   };
   [[nodiscard]] const std::vector<GpuSeconds>& gpus() const { return gpus_; }

@@ -151,6 +151,34 @@ TEST_CASE("A GPU without a profile is served by its sister, and says so") {
   CHECK(curve.time({1024, 32, 40}).value > 0);
 }
 
+TEST_CASE("Dot products in fp8 go by the GPU's fp8 peak, or by bf16's where it has none") {
+  // time = launch + flops / (peak x share): twice the flops cost flops / (peak x share) more.
+  const Flops flops{1e13};
+  const auto rate = [&](const CostModel& m) {
+    return (flops / (m.fp8_dots(2 * flops) - m.fp8_dots(flops))).value;
+  };
+  const auto profile = load_profile("h100-sxm/sglang");
+  const CostModel h100(profile);
+  CHECK(rate(h100) < find_device("h100-sxm")->fp8_flops.value);
+  CHECK(rate(h100) > find_device("h100-sxm")->bf16_flops.value);
+  CHECK(rate(h100) / rate(CostModel(profile, "h20-sxm")) ==
+        Approx(find_device("h100-sxm")->fp8_flops / find_device("h20-sxm")->fp8_flops));
+  const CostModel a100(load_profile("a100-sxm/sglang"));
+  CHECK(rate(a100) < find_device("a100-sxm")->bf16_flops.value);
+  CHECK(rate(a100) > 0.3 * find_device("a100-sxm")->bf16_flops.value);
+  CHECK(h100.fp8_dots(Flops{0}) == profile->memory.launch);
+}
+
+TEST_CASE("A table of experts has no knots of more experts than there are") {
+  // Half octaves up to 10 once ended at 11.3, and levelling along the axis mixed the time of
+  // 11.3 experts, which none can have, into that of 10.
+  for (const double experts : {2.0, 8.0, 10.0, 72.0, 160.0, 256.0}) {
+    const auto knots = merge_knots({1, experts}, half_octaves_within(1, experts));
+    CHECK(knots.back() == experts);
+    CHECK(std::is_sorted(knots.begin(), knots.end()));
+  }
+}
+
 TEST_CASE("Across kernel generations a profile is refused unless told") {
   const auto profile = load_profile("h200-sxm/sglang");
   CHECK_THROWS_AS(CostModel(profile, "b200-sxm"), InputError);

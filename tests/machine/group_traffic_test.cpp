@@ -3,17 +3,12 @@
 #include <catch2/catch.hpp>
 
 #include "tests/machine/cases.hpp"
+#include "topology/gpu_ranges.hpp"
 
 using namespace moesim;
 using namespace moesim::testing;
 
 namespace {
-
-std::vector<GpuId> gpus_from(int first, int count) {
-  std::vector<GpuId> gpus;
-  for (int g = 0; g < count; ++g) gpus.emplace_back(first + g);
-  return gpus;
-}
 
 LinkLedger booked(const Cluster& cluster, const GroupTraffic& traffic, GroupOp op,
                   const std::vector<double>& bytes) {
@@ -27,7 +22,7 @@ LinkLedger booked(const Cluster& cluster, const GroupTraffic& traffic, GroupOp o
 TEST_CASE("In a node every GPU sends (n - 1) / n of the buffer, and twice that to reduce") {
   const Cluster cluster = build_cluster(hopper(1));
   for (const int n : {1, 2, 4, 8}) {
-    const GroupTraffic traffic(cluster, {gpus_from(8 - n, n)});
+    const GroupTraffic traffic(cluster, {gpus_from(GpuId{8 - n}, n)});
     for (const GroupOp op :
          {GroupOp::all_reduce, GroupOp::all_gather, GroupOp::reduce_scatter}) {
       const LinkLedger ledger = booked(cluster, traffic, op, {1e6});
@@ -45,7 +40,7 @@ TEST_CASE("In a node every GPU sends (n - 1) / n of the buffer, and twice that t
 // lanes = 8, nodes = 4: a lane carries 1/8 of the buffer, 3/4 of it from each node to the next.
 TEST_CASE("Over nodes every lane's NIC carries its share of the buffer") {
   const Cluster cluster = build_cluster(hopper(4));
-  const GroupTraffic traffic(cluster, {gpus_from(0, 32)});
+  const GroupTraffic traffic(cluster, {gpus_from(GpuId{0}, 32)});
   const LinkLedger ledger = booked(cluster, traffic, GroupOp::all_reduce, {8e6});
   for (const Nic& nic : cluster.nics()) {
     CHECK(ledger.bytes(nic.up).value == Approx(2 * 1e6 * 3 / 4));
@@ -55,12 +50,12 @@ TEST_CASE("Over nodes every lane's NIC carries its share of the buffer") {
 
 TEST_CASE("Groups do not mix, and a link that is down carries nothing of theirs") {
   Cluster cluster = build_cluster(hopper(2));
-  const GroupTraffic traffic(cluster, {gpus_from(0, 8), gpus_from(8, 8)});
+  const GroupTraffic traffic(cluster, {gpus_from(GpuId{0}, 8), gpus_from(GpuId{8}, 8)});
   const LinkLedger one = booked(cluster, traffic, GroupOp::all_gather, {0, 8e6});
   CHECK(one.bytes(cluster.place(GpuId{0}).up).value == 0);
   CHECK(one.bytes(cluster.place(GpuId{8}).up).value == Approx(7e6));
 
-  const GroupTraffic both(cluster, {gpus_from(0, 16)});
+  const GroupTraffic both(cluster, {gpus_from(GpuId{0}, 16)});
   const LinkId down = *cluster.find_link("node1.nic0.down");
   CHECK(booked(cluster, both, GroupOp::all_gather, {8e6}).bytes(down).value > 0);
   cluster.set_scale(down, 0);
@@ -69,7 +64,7 @@ TEST_CASE("Groups do not mix, and a link that is down carries nothing of theirs"
 
 TEST_CASE("What groups send is no work: transfers get as much of the links as without") {
   const Cluster cluster = build_cluster(hopper(1));
-  const GroupTraffic traffic(cluster, {gpus_from(0, 8)});
+  const GroupTraffic traffic(cluster, {gpus_from(GpuId{0}, 8)});
   const LinkLedger ledger = booked(cluster, traffic, GroupOp::all_reduce, {1e6});
   for (const double work : ledger.work()) CHECK(work == 0);
 }

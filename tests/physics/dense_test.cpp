@@ -18,6 +18,17 @@ TEST_CASE("the dense counterpart has the parameters that it is named after, and 
   CHECK_THROWS_AS(dense_counterpart(moe, "mixtral-8x7b"), InputError);
 }
 
+TEST_CASE("the FFNs of a dense counterpart are in the experts' number format") {
+  // They stand for the experts: fp8 experts beside bf16 shared ones were once compared with a
+  // dense model in bf16, of twice the bytes.
+  const Scenario moe = small_scenario({"model.weights=fp8", "model.ffn_weights=bf16"});
+  for (const char* which : {"active", "total", "llama-3.3-70b"}) {
+    const ModelShape dense = dense_counterpart(moe, which).model;
+    CHECK(ffn_dtype(dense) == Dtype::fp8);
+    CHECK(dense.weights == Dtype::fp8);
+  }
+}
+
 TEST_CASE("a dense counterpart serves the same requests") {
   Walk walk(dense_counterpart(small_scenario({"requests=50"}), "active"),
             [](Cluster& cluster) { return make_analytic_machine(cluster); });

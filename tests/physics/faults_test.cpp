@@ -87,7 +87,8 @@ TEST_CASE("a NIC at a quarter of its speed never makes TPOT better") {
       run_with_fault(options, {.at = Seconds{0}, .target = "node1.nic1", .bandwidth = 0.25});
   CHECK(mean_tpot(*slow) >= healthy);
   // One that is down is gone around. The rows of a hot GPU then come by several NICs, which can
-  // be faster than by its own, so that only even demand must not get better: faults_test.cpp.
+  // be faster than by its own, so that only even demand must not get better:
+  // tests/machine/faults_test.cpp.
   const auto down =
       run_with_fault(options, {.at = Seconds{0}, .target = "node1.nic1", .bandwidth = 0});
   CHECK(count_of(*down, RequestState::finished) == 10);

@@ -116,3 +116,8 @@ TEST_CASE("a result says of every kind of GPU whose kernel times it has") {
     CHECK(std::ranges::count(sources, profile) == 1);
   }
 }
+
+TEST_CASE("a result's head counts the GPUs of each kind") {
+  const auto walk = run(nodes_of({"hgx-h200", "hgx-a100"}, {"requests=1"}));
+  CHECK(walk->result("test").cluster == "2 nodes, 8 x h200-sxm + 8 x a100-sxm, rail_optimized");
+}

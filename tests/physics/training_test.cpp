@@ -2,10 +2,12 @@
 #include <catch2/catch.hpp>
 #include <numeric>
 
+#include "sim/machine/group_collective.hpp"
 #include "sim/scenario/validate.hpp"
 #include "tests/physics/runs.hpp"
 #include "tools/walk/collect_parts.hpp"
 #include "tools/walk/collect_training.hpp"
+#include "topology/gpu_ranges.hpp"
 
 using namespace moesim;
 
@@ -184,6 +186,27 @@ TEST_CASE("what a capacity drops is neither computed nor sent") {
   CHECK(kept(*some) / kept(*all) == Approx(1 - t.dropped_share).epsilon(1e-9));
   CHECK(sent(*some) / sent(*all) == Approx(1 - t.dropped_share).epsilon(0.02));
   CHECK(part(t.phases, "expert") < part(all->result("test").training->phases, "expert"));
+}
+
+TEST_CASE("a link's busbw is its bytes by the time that collectives ran, whichever they are") {
+  // A dense model on one tensor-parallel rank of n GPUs sends all-reduces alone, as rings:
+  // busbw = 2 (n - 1) / n x buffer / time of an all-reduce (nccl-tests, PERFORMANCE.md).
+  const auto walk = train({"model.experts=0", "model.top_k=0", "model.dense_layers=8",
+                           "model.dense_intermediate=4096", "training.tp=8"});
+  const Cluster& cluster = walk->cluster();
+  const RankGroup rank(cluster, gpus_from(GpuId{0}, 8));
+  const Bytes buffer{2.0 * 1024 * walk->scenario().model.hidden};
+  const Seconds time =
+      GroupCollectives(rank.gpu_name()).time(GroupOp::all_reduce, rank, buffer).time;
+  const std::vector<LinkResult> links = walk->result("test").links;
+  const LinkResult& up = links[cluster.place(GpuId{0}).up.index()];
+  CHECK(up.busbw.value == Approx((2.0 * 7 / 8 * buffer / time).value));
+  // With experts, gradients and several nodes too no link carries more than it can.
+  const auto moe = train({"cluster.nodes=2", "model.experts=16", "training.tp=8"});
+  for (const LinkResult& link : moe->result("test").links) {
+    INFO(link.name);
+    CHECK(link.busbw <= link.bandwidth);
+  }
 }
 
 TEST_CASE("a router without skew has no straggler, and skew costs time") {

@@ -9,6 +9,7 @@
 #include "sim/serving/expert_setup.hpp"
 #include "sim/serving/moe_network.hpp"
 #include "sim/serving/pools.hpp"
+#include "topology/gpu_ranges.hpp"
 
 namespace moesim {
 namespace {
@@ -74,8 +75,9 @@ std::vector<Pool> pools_of(const Scenario& s, const Cluster& cluster) {
   first.push_back(cluster.gpus());
   std::vector<Pool> pools = plan_pools(s.serving, first);
   for (Pool& pool : pools) {
-    plan_experts(pool, s.model, s.placement.redundant_experts,
-                 cluster.gpu(GpuId{pool.first_gpu}).memory);
+    const auto gpus =
+        gpus_from(GpuId{pool.first_gpu}, pool.parallel.instances * pool.parallel.gpus);
+    plan_experts(pool, s.model, s.placement.redundant_experts, least_memory(cluster, gpus));
   }
   return pools;
 }

@@ -2,17 +2,40 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "tools/walk/collect_parts.hpp"
 
 namespace moesim {
 
+namespace {
+
+// "8 x h100-sxm + 8 x a100-sxm", kinds in the order of the nodes.
+std::string gpus_of(const Cluster& cluster) {
+  std::vector<std::pair<std::string, int>> kinds;
+  for (int n = 0; n < cluster.nodes(); ++n) {
+    const std::string& name = cluster.gpu(cluster.first_gpu(NodeId{n})).name;
+    auto at = std::ranges::find(kinds, name, &std::pair<std::string, int>::first);
+    if (at == kinds.end()) at = kinds.insert(at, {name, 0});
+    at->second += cluster.gpus_of(NodeId{n});
+  }
+  std::string out;
+  for (const auto& [name, count] : kinds) {
+    out += fmt::format("{}{} x {}", out.empty() ? "" : " + ", count, name);
+  }
+  return out;
+}
+
+}  // namespace
+
 void collect_header(const Scenario& scenario, const Cluster& cluster, Result& result) {
   result.scenario = scenario.name;
   result.seed = scenario.seed;
   result.model = scenario.model.name;
-  result.cluster = fmt::format("{} nodes, {} x {}, {}", cluster.nodes(), cluster.gpus(),
-                               cluster.gpu(GpuId{0}).name, scenario.cluster.fabric);
+  result.cluster = fmt::format("{} nodes, {}, {}", cluster.nodes(), gpus_of(cluster),
+                               scenario.cluster.fabric);
   result.gpu_count = cluster.gpus();
 }
 

@@ -20,6 +20,7 @@ ModelShape dense_of(const ModelShape& moe, double params) {
   dense.experts = dense.top_k = dense.moe_intermediate = dense.shared_intermediate = 0;
   dense.expert_groups = dense.top_groups = dense.moe_period = 1;
   dense.dense_layers = dense.layers;
+  dense.ffn_weights.reset();  // the dense FFNs stand for the experts: in their format
   dense.official_total_params = dense.official_active_params = 0;
   dense.dense_intermediate = 1;
   const double one = total_params(dense);
@@ -39,6 +40,7 @@ ModelShape dense_model(const ModelShape& moe, const std::string& which) {
                        "preset such as llama-3.3-70b");
     }
     model.weights = moe.weights;
+    model.ffn_weights.reset();
     model.kv_cache = moe.kv_cache;
     return model;
   }
