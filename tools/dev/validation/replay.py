@@ -15,10 +15,12 @@ from .points import SYSTEMS
 ROUTER = {"deepseek-v3": "deepseek-v3"}  # others have no measured skew of their own
 
 
-def uniform(length):
-    """Lengths of the harness (random_range_ratio 0.8): uniform on [0.8, 1] of the nominal one."""
-    return (f'{{ distribution = "uniform", mean = {round(0.9 * length)}, '
-            f'spread = {0.1 / 0.9:.4f} }}')
+def lengths(point, nominal):
+    mean, spread = recipes.lengths(point)
+    if spread == 0:
+        return f'{{ distribution = "fixed", mean = {round(mean * nominal)} }}'
+    return (f'{{ distribution = "uniform", mean = {round(mean * nominal)}, '
+            f'spread = {spread:.4f} }}')
 
 
 def scenario_of(point, waves, settings):
@@ -54,8 +56,8 @@ def scenario_of(point, waves, settings):
         *(f"{k} = {json.dumps(v)}" for k, v in sorted(serving.items())),
         "[traffic]",
         f'arrivals = {{ process = "closed_loop", concurrency = {point.concurrency} }}',
-        f"input_tokens = {uniform(point.isl)}",
-        f"output_tokens = {uniform(point.osl)}",
+        f"input_tokens = {lengths(point, point.isl)}",
+        f"output_tokens = {lengths(point, point.osl)}",
     ]
     return "\n".join(lines) + "\n"
 
