@@ -17,6 +17,7 @@ import random
 import statistics
 import sys
 
+from . import launches
 from .order import print_order
 from .points import read_points
 from .replay import Replayer, quantile
@@ -105,7 +106,8 @@ def print_table(done):
             ("GPU", lambda p: p.config.system), ("model", lambda p: p.config.model),
             ("weights", lambda p: p.config.weights), ("EP", lambda p: p.config.layout.ep),
             ("attention", lambda p: p.mode), ("concurrency", lambda p: band(p.concurrency)),
-            ("prompt", lambda p: p.isl if p.isl in (1024, 8192) else "other"))
+            ("prompt", lambda p: p.isl if p.isl in (1024, 8192) else "other"),
+            ("launch", lambda p: "published" if launches.published(p) else "unknown"))
     print(f"{'':12} {'':18} points  TPOT median [90 %]     p90   bias   TTFT median [90 %]     "
           "p90   bias")
     for title, key in keys:

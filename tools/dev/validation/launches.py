@@ -44,6 +44,13 @@ def all_launches():
     return found
 
 
+def published(point):
+    """Whether the point is of the benchmark that publishes how it starts its servers."""
+    c = point.config
+    known = (c.model, c.system, c.engine, PRECISION.get(c.weights)) in all_launches()
+    return known and point.isl in (1024, 8192)
+
+
 def launches_of(config, isl, osl, concurrency, version, day):
     """Search spaces that had such a server: of its version, or where it is not told, that were
     there on the day (the first ones are of the day after the first rows)."""
