@@ -31,24 +31,6 @@ bool is_kernel(const ExpertSection& section, const std::string& kernel) {
   return section.key.kernel.find(kernel) != std::string::npos;
 }
 
-void choose_kernel(Profile& profile, const std::string& name, const std::string& kernel) {
-  const auto chosen = [&](const ExpertSection& s) { return is_kernel(s, kernel); };
-  std::set<std::pair<Dtype, bool>> formats;
-  std::set<std::string> names;
-  for (const ExpertSection& s : profile.experts) {
-    names.insert(s.key.kernel);
-    if (chosen(s)) formats.insert({s.key.dtype, s.gated});
-  }
-  if (formats.empty()) {
-    throw InputError(
-        fmt::format("no expert kernel of profile '{}' has '{}' in its name", name, kernel),
-        fmt::format("part of one of {}", fmt::join(names, ", ")));
-  }
-  std::erase_if(profile.experts, [&](const ExpertSection& s) {
-    return formats.count({s.key.dtype, s.gated}) > 0 && !chosen(s);
-  });
-}
-
 double unlikeness(const Device& a, const Device& b) {
   return std::abs(std::log(a.memory_bandwidth / b.memory_bandwidth)) +
          std::abs(std::log(a.bf16_flops / b.bf16_flops));
@@ -59,6 +41,26 @@ double unlikeness(const Device& a, const Device& b) {
 bool has_expert_kernel(const Profile& profile, const std::string& expert_kernel) {
   return std::ranges::any_of(
       profile.experts, [&](const ExpertSection& s) { return is_kernel(s, expert_kernel); });
+}
+
+std::shared_ptr<const Profile> with_expert_kernel(const Profile& profile,
+                                                  const std::string& expert_kernel) {
+  std::set<std::pair<Dtype, bool>> formats;
+  std::set<std::string> names;
+  for (const ExpertSection& s : profile.experts) {
+    names.insert(s.key.kernel);
+    if (is_kernel(s, expert_kernel)) formats.insert({s.key.dtype, s.gated});
+  }
+  if (formats.empty()) {
+    throw InputError(fmt::format("no expert kernel of profile '{}/{}' has '{}' in its name",
+                                 profile.gpu, profile.engine, expert_kernel),
+                     fmt::format("part of one of {}", fmt::join(names, ", ")));
+  }
+  auto chosen = std::make_shared<Profile>(profile);
+  std::erase_if(chosen->experts, [&](const ExpertSection& s) {
+    return formats.contains({s.key.dtype, s.gated}) && !is_kernel(s, expert_kernel);
+  });
+  return chosen;
 }
 
 std::vector<std::string> shipped_profiles() {
@@ -92,12 +94,9 @@ std::string nearest_shipped_gpu(const std::string& gpu) {
   return nearest;
 }
 
-std::shared_ptr<const Profile> load_profile(const std::string& name_or_path,
-                                            const std::string& expert_kernel) {
-  const auto read = [&](const fs::path& path) {
-    Profile profile = read_profile(path);
-    if (!expert_kernel.empty()) choose_kernel(profile, name_or_path, expert_kernel);
-    return std::make_shared<const Profile>(std::move(profile));
+std::shared_ptr<const Profile> load_profile(const std::string& name_or_path) {
+  const auto read = [](const fs::path& path) {
+    return std::make_shared<const Profile>(read_profile(path));
   };
   if (is_shipped(name_or_path)) return read(profile_folder() / (name_or_path + ".toml"));
   if (name_or_path.ends_with(".toml")) return read(name_or_path);

@@ -13,13 +13,14 @@ struct Profile;
 // A GPU without a profile of its own gets the nearest one of its architecture ("h800-sxm/vllm"
 // is served by h100-sxm/vllm; give CostModel the GPU's name). Throws InputError that lists what
 // there is, or what is damaged and where.
-// `expert_kernel`, if not empty, is part of a kernel's name: of each number format that has
-// such sections of experts, the others are left out.
-std::shared_ptr<const Profile> load_profile(const std::string& name_or_path,
-                                            const std::string& expert_kernel = "");
+std::shared_ptr<const Profile> load_profile(const std::string& name_or_path);
 
 // Does one of its expert kernels have this in its name?
 bool has_expert_kernel(const Profile& profile, const std::string& expert_kernel);
+// The same profile without the others of each number format that has such a kernel. Throws
+// InputError that lists the kernels where none has.
+std::shared_ptr<const Profile> with_expert_kernel(const Profile& profile,
+                                                  const std::string& expert_kernel);
 
 // Sorted names.
 std::vector<std::string> shipped_profiles();

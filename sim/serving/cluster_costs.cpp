@@ -61,12 +61,13 @@ ClusterCosts::ClusterCosts(const Cluster& cluster, const CalibrationOptions& cal
     kind_of_group_.push_back(static_cast<int>(at - kinds_.begin()));
     if (at == kinds_.end()) kinds_.push_back({group.gpu.name, profile, nullptr});
   }
-  const std::shared_ptr<const Profile> given = load_profile(profile, calibration.expert_kernel);
+  const std::string& kernel = calibration.expert_kernel;
+  const std::shared_ptr<const Profile> given = load_profile(profile);
   for (Kind& kind : kinds_) {
     if (kinds_.size() > 1) kind.profile = profile_of_kind(kind.gpu, profile, *given);
     auto own = kind.profile == profile ? given : load_profile(kind.profile);
-    if (own != given && has_expert_kernel(*own, calibration.expert_kernel)) {
-      own = load_profile(kind.profile, calibration.expert_kernel);
+    if (!kernel.empty() && (own == given || has_expert_kernel(*own, kernel))) {
+      own = with_expert_kernel(*own, kernel);
     }
     kind.costs = std::make_unique<CostModel>(std::move(own), kind.gpu);
   }

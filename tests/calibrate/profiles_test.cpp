@@ -26,7 +26,7 @@ std::set<std::string> kernels_of(const Profile& profile, Format format) {
 TEST_CASE("calibration.expert_kernel leaves it alone in its formats, and other formats alone") {
   const std::string part = "flashinfer_trtllm";
   const auto all = load_profile("b200-sxm/trtllm");
-  const auto chosen = load_profile("b200-sxm/trtllm", part);
+  const auto chosen = with_expert_kernel(*all, part);
   int narrowed = 0;
   for (const ExpertSection& s : all->experts) {
     const Format format{s.key.dtype, s.gated};
@@ -48,7 +48,7 @@ TEST_CASE("an expert kernel that a profile lacks is refused with those that it h
   const auto profile = load_profile("h200-sxm/sglang");
   CHECK_FALSE(has_expert_kernel(*profile, "cutedsl"));
   try {
-    static_cast<void>(load_profile("h200-sxm/sglang", "cutedsl"));
+    static_cast<void>(with_expert_kernel(*profile, "cutedsl"));
     FAIL("it was not refused");
   } catch (const InputError& error) {
     const Diagnostic& d = error.diagnostics().front();

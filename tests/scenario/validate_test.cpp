@@ -50,6 +50,15 @@ TEST_CASE("experts: top_k <= experts, groups divide them, and hold enough of the
   is_error({"router.top_k=200"}, {"router.top_k", "model.experts"});
 }
 
+TEST_CASE("an indexer has a width and keys to keep, and belongs to latent attention") {
+  is_error({"model.attention.index_heads=8"},
+           {"model.attention.index_dim", "model.attention.index_heads"});
+  is_error({"model.attention.index_heads=8", "model.attention.index_dim=128"},
+           {"model.attention.index_top_k", "model.attention.index_heads"});
+  is_error({"model.preset=mixtral-8x7b", "model.attention.index_heads=8"},
+           {"model.attention.index_heads", "model.attention.kind"});
+}
+
 TEST_CASE("GPUs = instances x dp x tp, and the EP group divides an instance") {
   is_error({"serving.instances=3"}, {"serving.instances", "cluster.nodes"});
   is_error({"serving.tp=3"}, {"serving.tp", "cluster.nodes"});

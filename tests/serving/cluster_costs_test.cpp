@@ -75,10 +75,12 @@ TEST_CASE("a chosen expert kernel is the given profile's, and other kinds' only 
   // unquantizedfusedmoe is vLLM's on H100; no profile of A100 has it. The run once ended there.
   const Cluster cluster = nodes_of({"h100-sxm", "a100-sxm"});
   const ClusterCosts costs(cluster, {"h100-sxm/vllm", "unquantizedfusedmoe"});
-  CHECK(costs.of_kind(0).profile() == *load_profile("h100-sxm/vllm", "unquantizedfusedmoe"));
+  CHECK(costs.of_kind(0).profile() ==
+        *with_expert_kernel(*load_profile("h100-sxm/vllm"), "unquantizedfusedmoe"));
   CHECK(costs.of_kind(1).profile() == *load_profile("a100-sxm/vllm"));
   const ClusterCosts both(cluster, {"h100-sxm/sglang", "marlin"});
-  CHECK(both.of_kind(1).profile() == *load_profile("a100-sxm/sglang", "marlin"));
+  CHECK(both.of_kind(1).profile() ==
+        *with_expert_kernel(*load_profile("a100-sxm/sglang"), "marlin"));
   // Nor is the given profile let off because another kind has the kernel.
   CHECK(has(complaint({"h100-sxm", "b200-sxm"}, {"h100-sxm/sglang", "cutedsl"}),
             "no expert kernel of profile 'h100-sxm/sglang' has 'cutedsl'"));

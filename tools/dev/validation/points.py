@@ -200,7 +200,7 @@ def faster_than_plain(groups, may_draft):
 
 def in_one_part(groups):
     """A configuration that any row puts into the training part is there as a whole."""
-    training = {c for c, rows in ((key[0], rows) for key, rows in groups.items())
+    training = {config for (config, *_), rows in groups.items()
                 if any(r["training"] for r in rows)}
     return {(dataclasses.replace(config, training=config in training), *rest): rows
             for (config, *rest), rows in groups.items()}
