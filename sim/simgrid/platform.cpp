@@ -1,6 +1,7 @@
 #include "sim/simgrid/platform.hpp"
 
 #include <cmath>
+#include <csignal>
 #include <simgrid/kernel/routing/NetPoint.hpp>
 #include <simgrid/kernel/routing/NetZoneImpl.hpp>
 #include <simgrid/s4u.hpp>
@@ -58,7 +59,11 @@ Platform::Platform(Cluster& cluster, Solver solver) {
   static char name[] = "moesim";
   static char quiet[] = "--log=root.thresh:error";
   static char* argv[] = {name, quiet, nullptr};
+  struct sigaction interrupt {};
+  sigaction(SIGINT, nullptr, &interrupt);
   new simgrid::s4u::Engine(&argc, argv);  // owned by SimGrid until the process ends
+  // SimGrid takes Ctrl-C to print its actors and exit; whoever watched for it before goes on.
+  sigaction(SIGINT, &interrupt, nullptr);
   configure(solver);
   links_.resize(static_cast<std::size_t>(cluster.links()), nullptr);
   auto* zone = new ClusterZone("cluster", cluster, links_);  // owned by the engine

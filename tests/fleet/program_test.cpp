@@ -267,6 +267,21 @@ TEST_CASE("an interrupted command exits 130 and keeps what had finished") {
   CHECK(says(read_file(folder.file("r") + "/result.json"), "\"partial\": true"));
 }
 
+TEST_CASE("Ctrl-C ends one run in its middle: exit 130, and its result says it is a part") {
+  const Folder folder;
+  for (const int signal : {SIGINT, SIGTERM}) {
+    INFO("signal " << signal);
+    const std::string out = folder.file(signal == SIGINT ? "int" : "term");
+    const pid_t child =
+        start({"run", folder.file("small.toml"), "--set", "requests=1000000", "-o", out});
+    while (!fs::exists(out + "/resolved.toml")) usleep(10'000);
+    usleep(500'000);  // the simulation has begun
+    kill(child, signal);
+    CHECK(wait_for(child) == 130);
+    CHECK(says(read_file(out + "/result.json"), "\"partial\": true"));
+  }
+}
+
 TEST_CASE("plan buys what keeps the promises, says why less does not, and refuses to guess") {
   const Folder folder;
   const auto plan = [&](const std::string& slo, std::vector<std::string> more = {}) {
