@@ -17,7 +17,8 @@ namespace {
 const ExpertShapeCurve* exact_curve(const ExpertSection& section, const ExpertShape& shape) {
   for (const ExpertShapeCurve& c : section.curves) {
     if (c.hidden == shape.hidden && c.intermediate == shape.intermediate &&
-        c.experts == shape.experts && c.top_k == shape.top_k) {
+        c.experts == shape.experts && c.top_k == shape.top_k &&
+        c.standing != Standing::untuned) {
       return &c;
     }
   }

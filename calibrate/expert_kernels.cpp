@@ -27,11 +27,12 @@ std::vector<ExpertRow> generated_kernels(const std::vector<ExpertRow>& rows, Dty
 
 // In fp4 the generated kernels are what TensorRT-LLM runs, so they come first. CUTLASS, which
 // its table has (`own`), is kept for comparison, without the lanes of expert parallelism.
-void fit_generated_fp4(const std::vector<ExpertRow>& rows, const Device& device,
+void fit_generated_fp4(const std::vector<ExpertRow>& rows,
+                       const std::vector<TunedBlocks>& tuned, const Device& device,
                        Profile& profile, std::vector<ExpertRow>& own) {
   const auto generated = generated_kernels(rows, Dtype::fp4, profile);
   if (generated.empty()) return;
-  profile.experts = fit_expert_sections(generated, device);
+  profile.experts = fit_expert_sections(generated, tuned, device);
   std::erase_if(own, [](const ExpertRow& row) {
     return row.key.dtype == Dtype::fp4 && row.gated && row.parallel > 1;
   });
@@ -41,12 +42,13 @@ void fit_generated_fp4(const std::vector<ExpertRow>& rows, const Device& device,
 }
 
 // In these formats TensorRT-LLM runs both.
-void fit_generated_beside(const std::vector<ExpertRow>& rows, const Device& device,
+void fit_generated_beside(const std::vector<ExpertRow>& rows,
+                          const std::vector<TunedBlocks>& tuned, const Device& device,
                           Profile& profile) {
   for (const Dtype dtype : {Dtype::fp8_block, Dtype::w4a8}) {
     const auto beside = generated_kernels(rows, dtype, profile);
     if (beside.empty()) continue;
-    append(profile.experts, fit_expert_sections(beside, device));
+    append(profile.experts, fit_expert_sections(beside, tuned, device));
     profile.notes.push_back(
         fmt::format("{} experts by the generated kernels beside the engine's own, as SGLang's "
                     "table times them through FlashInfer: calibration.expert_kernel = "
@@ -58,22 +60,24 @@ void fit_generated_beside(const std::vector<ExpertRow>& rows, const Device& devi
 // Curves are made of even loads; an engine whose rows have none borrows another's.
 std::vector<ExpertSection> own_or_borrowed(const std::vector<ExpertRow>& own,
                                            const std::vector<ExpertRow>& rows,
+                                           const std::vector<TunedBlocks>& tuned,
                                            const Device& device, Profile& profile) {
-  auto sections = fit_expert_sections(own, device);
+  auto sections = fit_expert_sections(own, tuned, device);
   if (!sections.empty() || own.empty()) return sections;
   auto others = rows;
   std::erase_if(others, [&](const ExpertRow& row) { return row.key.engine == profile.engine; });
-  return fit_expert_sections(choose_engine(others, "expert kernels", profile), device);
+  return fit_expert_sections(choose_engine(others, "expert kernels", profile), tuned, device);
 }
 
 }  // namespace
 
-void fit_expert_kernels(const std::vector<ExpertRow>& rows, const Device& device,
+void fit_expert_kernels(const std::vector<ExpertRow>& rows,
+                        const std::vector<TunedBlocks>& tuned, const Device& device,
                         Profile& profile) {
   auto own = choose_engine(rows, "expert kernels", profile);
-  fit_generated_fp4(rows, device, profile, own);
-  append(profile.experts, own_or_borrowed(own, rows, device, profile));
-  fit_generated_beside(rows, device, profile);
+  fit_generated_fp4(rows, tuned, device, profile, own);
+  append(profile.experts, own_or_borrowed(own, rows, tuned, device, profile));
+  fit_generated_beside(rows, tuned, device, profile);
 }
 
 }  // namespace moesim

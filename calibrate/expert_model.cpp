@@ -9,6 +9,7 @@ namespace moesim {
 ExpertModel::ExpertModel(const ExpertSection& section, const Device& device)
     : dtype_(section.key.dtype),
       gated_(section.gated),
+      tuned_(section.tuned),
       fit_(section.roofline),
       peak_flops_(peak_flops(device, section.key.dtype).value),
       peak_bandwidth_(device.memory_bandwidth.value) {
@@ -18,7 +19,7 @@ ExpertModel::ExpertModel(const ExpertSection& section, const Device& device)
   for (const ExpertShapeCurve& curve : section.curves) {
     for (std::size_t i = 0; i < curve.weights.size(); ++i) {
       if (curve.weights[i] == 0) continue;
-      field_->add(features_of(even_point(curve, curve.tokens[i], curve.seconds[i])),
+      field_->add(features_of(even_point(curve, curve.tokens[i], curve.seconds[i]), tuned_),
                   curve.weights[i]);
     }
   }
@@ -30,7 +31,7 @@ double ExpertModel::roofline(const ExpertPoint& point) const {
 
 double ExpertModel::predict(const ExpertPoint& point) const {
   const double base = roofline(point);
-  return field_ ? base * std::exp(field_->at(features_of(point))) : base;
+  return field_ ? base * std::exp(field_->at(features_of(point, tuned_))) : base;
 }
 
 double interpolate(const ExpertShapeCurve& curve, double tokens) {

@@ -24,6 +24,7 @@ class ExpertModel {
  private:
   Dtype dtype_;
   bool gated_;
+  TunedShapes tuned_;
   Roofline fit_;
   double peak_flops_;
   double peak_bandwidth_;

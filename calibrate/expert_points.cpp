@@ -64,9 +64,11 @@ RooflineWork work_of(const ExpertPoint& point, Dtype dtype, bool gated) {
                      info(dtype).weight_bytes, info(dtype).activation_bytes, gated);
 }
 
-Features features_of(const ExpertPoint& point) {
+Features features_of(const ExpertPoint& point, const TunedShapes& tuned) {
   const double rows = point.assignments / point.active;
-  const bool crowded = point.assignments > point.experts * point.top_k;
+  const bool is_tuned =
+      tuned.contains({static_cast<int>(point.experts), static_cast<int>(point.intermediate)});
+  const bool crowded = !is_tuned && point.assignments > point.experts * point.top_k;
   const double tile = std::clamp(std::exp2(std::ceil(std::log2(rows))), 8.0, kWidestTile);
   const double tiles = std::ceil(rows / tile);
   return {std::log2(rows),
@@ -79,7 +81,8 @@ Features features_of(const ExpertPoint& point) {
           log2_waves(point.active, rows, 2 * point.intermediate),
           log2_waves(point.active, rows, point.hidden),
           std::log2(tiles),
-          std::log2(tiles * tile / rows)};
+          std::log2(tiles * tile / rows),
+          is_tuned ? 1.0 : 0.0};
 }
 
 Dtype table_dtype(std::string_view name, const Place& place) {

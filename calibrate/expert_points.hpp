@@ -51,7 +51,7 @@ double reached_share(const ExpertShapeCurve& curve);
 // An even load: top_k experts per token, as many active as there are assignments.
 ExpertPoint even_point(const ExpertShapeCurve& curve, double tokens, double seconds);
 RooflineWork work_of(const ExpertPoint& point, Dtype dtype, bool gated);
-Features features_of(const ExpertPoint& point);
+Features features_of(const ExpertPoint& point, const TunedShapes& tuned);
 
 // All rows of a `moe_*` table for one GPU; damaged cells (no number, negative or zero time) are
 // collected and thrown as InputError.

@@ -14,6 +14,7 @@
 #include "calibrate/fit_gemm.hpp"
 #include "calibrate/fit_machine.hpp"
 #include "calibrate/fit_memory.hpp"
+#include "calibrate/tuned_blocks.hpp"
 #include "sim/base/errors.hpp"
 
 namespace moesim {
@@ -33,6 +34,7 @@ constexpr double kLongPrompt = 4096;
 
 struct Rows {
   std::vector<ExpertRow> experts;
+  std::vector<TunedBlocks> tuned;
   std::vector<GemmRow> gemms;
   std::vector<AttentionRow> attention;
   std::vector<MemoryRow> memory;
@@ -58,7 +60,9 @@ Rows read_all(const std::vector<std::filesystem::path>& paths, const FitOptions&
         sources.insert(path.filename().string() + ": " + notice.substr(2));
       }
     }
-    if (table.has("moe_dtype")) {
+    if (is_tuned_blocks_table(table)) {
+      append(rows.tuned, read_tuned_blocks(table, options.gpu));
+    } else if (table.has("moe_dtype")) {
       append(rows.experts, read_expert_rows(table, options.gpu));
     } else if (table.has("gemm_dtype")) {
       append(rows.gemms, read_gemm_rows(table, options.gpu));
@@ -201,7 +205,7 @@ Fit fit_profile(const std::vector<std::filesystem::path>& tables, const FitOptio
     throw InputError(fmt::format("the tables hold no usable row for {}", profile.gpu),
                      "rows whose 'system' is this GPU", "");
   }
-  fit_expert_kernels(rows.experts, *device, profile);
+  fit_expert_kernels(rows.experts, rows.tuned, *device, profile);
   profile.gemms = fit_gemm_sections(choose_engine(rows.gemms, "dense GEMMs", profile), *device);
   fit_attention(rows.attention, *device, fit);
   fit_memory(rows.memory, *device, profile);

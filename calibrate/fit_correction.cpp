@@ -26,12 +26,12 @@ ModelShape fold_of(const ExpertShapeCurve& curve, bool by_shape) {
 }
 
 // The parameters are fitted to whole experts or wide slices: narrow ones are ruled by launch
-// and tile effects, which the correction carries. Curves whose load is inferred price their own
-// shape alone, neither inform others nor judge.
+// and tile effects, which the correction carries.
 bool shapes_the_roofline(const ExpertSection& section, const ExpertShapeCurve& curve) {
   const bool wide = std::none_of(section.curves.begin(), section.curves.end(),
                                  [](const auto& c) { return c.parallel == 1; });
-  return curve.slices <= 4 && curve.most_active == 0 && (wide || curve.parallel == 1);
+  return curve.slices <= 4 && curve.standing == Standing::informs &&
+         (wide || curve.parallel == 1);
 }
 
 Roofline fit_curves(const ExpertSection& section, const Device& device) {
@@ -76,7 +76,7 @@ Informing informing_points(const ExpertSection& section) {
   std::set<ModelShape> folds;
   std::size_t size = 0;
   for (const ExpertShapeCurve& curve : section.curves) {
-    if (curve.most_active > 0) continue;
+    if (curve.standing != Standing::informs) continue;
     folds.insert(fold_of(curve, by_shape));
     size += curve.tokens.size();
   }
@@ -85,13 +85,13 @@ Informing informing_points(const ExpertSection& section) {
   all.points.folds = static_cast<int>(folds.size());
   for (std::size_t c = 0; c < section.curves.size(); ++c) {
     const ExpertShapeCurve& curve = section.curves[c];
-    if (curve.most_active > 0) continue;
+    if (curve.standing != Standing::informs) continue;
     const std::size_t stride = stride_of(curve, size > kMany);
     const auto fold = folds.find(fold_of(curve, by_shape));
     for (std::size_t i = c % stride; i < curve.tokens.size(); i += stride) {
       all.work.push_back(even_point(curve, curve.tokens[i], curve.seconds[i]));
       all.place.emplace_back(c, i);
-      all.points.at.push_back(features_of(all.work.back()));
+      all.points.at.push_back(features_of(all.work.back(), section.tuned));
       all.points.curve.push_back(static_cast<int>(c));
       all.points.fold.push_back(static_cast<int>(std::distance(folds.begin(), fold)));
       all.points.judged.push_back(shapes_the_roofline(section, curve));

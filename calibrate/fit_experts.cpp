@@ -1,16 +1,22 @@
 #include "calibrate/fit_experts.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "calibrate/expert_model.hpp"
 #include "calibrate/fit_correction.hpp"
 #include "calibrate/fit_skew.hpp"
+#include "calibrate/shared_tactics.hpp"
 
 namespace moesim {
 
 namespace {
+
+// log of how much slower a curve is that ran by a default tactic, at least.
+constexpr double kUntuned = 0.3;
 
 // Every inner point predicted from its two neighbours on the same curve.
 HeldOut leave_points_out(const ExpertSection& section) {
@@ -55,7 +61,40 @@ std::string main_version(const std::map<std::string, int>& rows) {
   return newest;
 }
 
-std::vector<ExpertSection> group_curves(const std::vector<ExpertRow>& rows) {
+// By format: the cases whose benchmark may have run them untuned.
+std::map<Dtype, std::set<ExpertCase>> share_tactics_by_format(
+    const std::vector<ExpertRow>& rows) {
+  std::map<Dtype, std::vector<const ExpertRow*>> by_format;
+  for (const ExpertRow& row : rows) by_format[row.key.dtype].push_back(&row);
+  std::map<Dtype, std::set<ExpertCase>> shared;
+  for (const auto& [dtype, own] : by_format) shared[dtype] = share_tactics(own);
+  return shared;
+}
+
+// A version moves kernels by 4 to 21 %, and of shared tactics one cannot say whose they are.
+Standing standing_of(const ExpertShapeCurve& curve, const std::set<ExpertCase>& shared) {
+  const bool alone =
+      curve.most_active > 0 || !curve.version.empty() || shared.contains(case_of(curve));
+  return alone ? Standing::alone : Standing::informs;
+}
+
+// Of the curves in doubt, those that the others miss as by another tactic.
+void find_untuned(ExpertSection& section, const std::set<ExpertCase>& shared,
+                  const Device& device) {
+  const ExpertModel model(section, device);
+  for (ExpertShapeCurve& curve : section.curves) {
+    if (!shared.contains(case_of(curve))) continue;
+    std::vector<double> slower;
+    for (std::size_t i = 0; i < curve.tokens.size(); ++i) {
+      const ExpertPoint point = even_point(curve, curve.tokens[i], curve.seconds[i]);
+      slower.push_back(std::log(point.seconds / model.predict(point)));
+    }
+    if (quantile(slower, 0.5) > kUntuned) curve.standing = Standing::untuned;
+  }
+}
+
+std::vector<ExpertSection> group_curves(const std::vector<ExpertRow>& rows,
+                                        const std::map<Dtype, std::set<ExpertCase>>& shared) {
   using CurveId = std::tuple<ModelShape, int, int, std::string, int>;
   std::map<SectionId, std::map<CurveId, std::map<double, std::vector<double>>>> groups;
   std::map<SectionId, std::map<std::string, int>> versions;
@@ -95,6 +134,7 @@ std::vector<ExpertSection> group_curves(const std::vector<ExpertRow>& rows) {
       curve.slices = slices;
       curve.most_active = most_active;
       if (version != section.key.version) curve.version = version;
+      curve.standing = standing_of(curve, shared.at(section.key.dtype));
       for (const auto& [tokens, seconds] : times) {
         curve.tokens.push_back(tokens);
         curve.seconds.push_back(quantile(seconds, 0.5));
@@ -109,12 +149,16 @@ std::vector<ExpertSection> group_curves(const std::vector<ExpertRow>& rows) {
 }  // namespace
 
 std::vector<ExpertSection> fit_expert_sections(const std::vector<ExpertRow>& rows,
+                                               const std::vector<TunedBlocks>& tuned,
                                                const Device& device) {
-  std::vector<ExpertSection> sections = group_curves(rows);
+  const auto shared = share_tactics_by_format(rows);
+  std::vector<ExpertSection> sections = group_curves(rows, shared);
   for (ExpertSection& section : sections) {
+    section.tuned = tuned_shapes(tuned, section.key);
     section.roofline = fit_expert_roofline(section, device);
     section.points_left_out = leave_points_out(section);
     fit_correction(section, device);
+    find_untuned(section, shared.at(section.key.dtype), device);
     section.skew = fit_skew(section, rows, device);
   }
   // The best known kernel first: it is the one asked for shapes that nobody measured.

@@ -50,7 +50,8 @@ std::vector<SkewPoint> fit_skew(const ExpertSection& section,
                                 const std::vector<ExpertRow>& rows, const Device& device) {
   std::map<CurveId, const ExpertShapeCurve*> curves;
   for (const ExpertShapeCurve& curve : section.curves) {
-    const bool whole = curve.parallel == 1 && curve.most_active == 0;
+    const bool whole =
+        curve.parallel == 1 && curve.most_active == 0 && curve.standing != Standing::untuned;
     if (whole && curve.slices <= 4) curves[id_of(curve)] = &curve;
   }
   const ExpertModel model(section, device);

@@ -27,7 +27,7 @@ ErrorSummary noise_floor(const ExpertSection& section, const Device& device) {
     std::vector<double> r;
     for (std::size_t i = 0; i < curve.tokens.size(); ++i) {
       const ExpertPoint point = even_point(curve, curve.tokens[i], curve.seconds[i]);
-      at.push_back(features_of(point));
+      at.push_back(features_of(point, section.tuned));
       r.push_back(std::log(point.seconds / model.roofline(point)));
     }
     for (std::size_t i = 1; i + 1 < r.size(); ++i) {

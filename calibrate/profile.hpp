@@ -3,7 +3,9 @@
 // tables, cost_model.hpp answers from them.
 #pragma once
 
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "calibrate/held_out.hpp"
@@ -14,7 +16,7 @@
 
 namespace moesim {
 
-inline constexpr int kProfileSchema = 2;
+inline constexpr int kProfileSchema = 3;
 
 // Sections with different keys are never merged: a version alone moves kernels by 4-21 %.
 struct KernelKey {
@@ -29,6 +31,11 @@ struct KernelKey {
 // A curve's weights are kept in thousandths.
 inline constexpr double kWeightUnits = 1000;
 
+// What a curve says: of other shapes too; of its own alone (another version's, or its benchmark
+// did something else than the others); nothing, as its kernel ran untuned (shared_tactics.hpp).
+enum class Standing { informs, alone, untuned };
+inline constexpr const char* kStandingNames[] = {"", "alone", "untuned"};
+
 // One measured shape: seconds over the tokens that enter the operator, each taking top_k
 // experts of which `share` (1 / expert parallelism) are on this GPU; loads are even.
 struct ExpertShapeCurve {
@@ -41,6 +48,7 @@ struct ExpertShapeCurve {
   // Experts that had work where an even load gives some to all of them; 0: all. Few assignments
   // reach the same share of the experts that they could.
   int most_active = 0;
+  Standing standing = Standing::informs;
   std::string version;  // where another than the section's
   std::vector<double> tokens;
   std::vector<double> seconds;
@@ -67,9 +75,13 @@ inline double skew_imbalance(double tokens_per_expert, double most_loaded) {
   return most_loaded > mean ? most_loaded / mean : 1;
 }
 
+// Experts on a GPU, and their width there, for which an engine ships tuned block sizes.
+using TunedShapes = std::set<std::pair<int, int>>;
+
 struct ExpertSection {
   KernelKey key;
   bool gated = true;
+  TunedShapes tuned;
   Roofline roofline;
   std::string metric;  // of residuals.hpp; empty: the roofline alone
   std::vector<ExpertShapeCurve> curves;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <string>
 #include <string_view>
@@ -51,7 +52,7 @@ class CurveReader {
     const auto cells = split(line_, ',');
     if (cells[0] == "axis" && cells.size() == 3) {
       axes_[std::string(cells[1])] = values(cells[2], 1);
-    } else if (cells[0] == "experts" && cells.size() == 12) {
+    } else if (cells[0] == "experts" && cells.size() == 13) {
       read_experts(cells);
     } else if (cells[0] == "gemm" && cells.size() == 7) {
       read_gemm(cells);
@@ -118,6 +119,14 @@ class CurveReader {
     return 0;
   }
 
+  Standing standing(std::string_view text) {
+    for (std::size_t i = 0; i < std::size(kStandingNames); ++i) {
+      if (text == kStandingNames[i]) return static_cast<Standing>(i);
+    }
+    fault(fmt::format("'{}' is no standing of a curve", text), "nothing, alone or untuned");
+    return Standing::alone;
+  }
+
   template <class Section>
   Section* section(std::vector<Section>& list, std::string_view index) {
     const auto i = static_cast<std::size_t>(integer(index));
@@ -145,9 +154,10 @@ class CurveReader {
     c.parallel = integer(cells[6]);
     c.slices = integer(cells[7]);
     c.version = cells[8];
-    c.tokens = axis(cells[9]);
-    c.seconds = values(cells[10], 1e-6);
-    c.weights = weights(cells[11], c.tokens.size());
+    c.standing = standing(cells[9]);
+    c.tokens = axis(cells[10]);
+    c.seconds = values(cells[11], 1e-6);
+    c.weights = weights(cells[12], c.tokens.size());
     if (std::min({c.hidden, c.intermediate, c.experts, c.top_k, c.parallel, c.slices}) < 1 ||
         c.most_active > c.experts) {
       fault("a size of this shape is zero or beyond the whole", "positive sizes");

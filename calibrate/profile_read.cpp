@@ -224,6 +224,24 @@ class TomlReader {
     return out;
   }
 
+  [[nodiscard]] TunedShapes tuned(const toml::table& s) const {
+    TunedShapes shapes;
+    const auto* list = s["tuned"].as_array();
+    if (list == nullptr) return shapes;
+    for (const auto& item : *list) {
+      const auto* pair = item.as_array();
+      const bool whole = pair != nullptr && pair->size() == 2;
+      const int experts = whole ? (*pair)[0].value_or(0) : 0;
+      const int width = whole ? (*pair)[1].value_or(0) : 0;
+      if (experts >= 1 && width >= 1) {
+        shapes.emplace(experts, width);
+      } else {
+        fault(item, "a line of 'tuned' is no shape", "[experts, width]");
+      }
+    }
+    return shapes;
+  }
+
   [[nodiscard]] ExpertSection expert_section(const toml::table& s) const {
     ExpertSection section;
     section.key = key(s);
@@ -242,6 +260,7 @@ class TomlReader {
             {(*point)[0].value_or(0.0), (*point)[1].value_or(0.0), (*point)[2].value_or(0.0)});
       }
     }
+    section.tuned = tuned(s);
     section.shapes_left_out = held_out(s, "shapes_left_out");
     section.points_left_out = held_out(s, "points_left_out");
     return section;

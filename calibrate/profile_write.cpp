@@ -81,6 +81,14 @@ std::string numbers(const std::vector<double>& values) {
   return out + "]";
 }
 
+std::string tuned_text(const TunedShapes& tuned) {
+  if (tuned.empty()) return "";
+  std::string out = "tuned = [  # experts, width with block sizes of their own\n";
+  for (const auto& [experts, width] : tuned)
+    out += fmt::format("  [{}, {}],\n", experts, width);
+  return out + "]\n";
+}
+
 // What only a measurement has.
 std::string machine(const Profile& p) {
   std::string out;
@@ -110,6 +118,7 @@ std::string sections(const Profile& p) {
   for (const ExpertSection& s : p.experts) {
     out += fmt::format("\n[[experts]]\n{}gated = {}\n{}metric = {}\n", key(s.key), s.gated,
                        roofline(s.roofline), toml_text(s.metric));
+    out += tuned_text(s.tuned);
     out += "skew = [  # tokens per expert, most loaded / mean, factor\n";
     for (const SkewPoint& point : s.skew) {
       out += fmt::format("  [{:.6g}, {:.6g}, {:.6g}],\n", point.tokens_per_expert,
@@ -191,8 +200,9 @@ void write_curves(CurveText& out, const Profile& p) {
       const std::string experts = c.most_active > 0
                                       ? fmt::format("{}:{}", c.experts, c.most_active)
                                       : fmt::format("{}", c.experts);
-      out.line("experts,{},{},{},{},{},{},{},{},{},{},{}", i, c.hidden, c.intermediate, experts,
-               c.top_k, c.parallel, c.slices, c.version, tokens,
+      out.line("experts,{},{},{},{},{},{},{},{},{},{},{},{}", i, c.hidden, c.intermediate,
+               experts, c.top_k, c.parallel, c.slices, c.version,
+               kStandingNames[static_cast<std::size_t>(c.standing)], tokens,
                CurveText::microseconds(c.seconds), CurveText::weights(c.weights));
     }
   }
@@ -227,8 +237,11 @@ void write_profile(const std::filesystem::path& path, const Profile& profile) {
       "where\n"
       "# not measured.\n"
       "# axis,NUMBER,VALUES\n"
-      "# experts,SECTION,HIDDEN,INTERMEDIATE,EXPERTS,TOP_K,PARALLEL,SLICES,VERSION,TOKENS,US,"
-      "WEIGHTS\n"
+      "# experts,SECTION,HIDDEN,INTERMEDIATE,EXPERTS,TOP_K,PARALLEL,SLICES,VERSION,STANDING,"
+      "TOKENS,US,WEIGHTS\n"
+      "# STANDING: alone where the curve says nothing about other shapes, untuned where "
+      "nothing at "
+      "all\n"
       "# WEIGHTS: FIRST/STEP, then thousandths: the points' parts in the correction for "
       "others\n"
       "# EXPERTS as 256:128 where the benchmark's router could reach 128 of them\n"

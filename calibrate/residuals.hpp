@@ -16,9 +16,10 @@ namespace moesim {
 
 // log2 of rows per active expert, active experts, hidden, intermediate, experts and top_k; 1
 // where tokens outnumber the layer's experts, else 0: an untuned Triton kernel takes larger
-// tiles; log2 of the tiles of 128 x 128 of the first and of the second GEMM per multiprocessor
-// (waves), within a factor of 16; with the smallest tile of 8, 16, ... 128 rows that holds an
-// expert's rows, or the widest, log2 of the tiles needed and of their rows / rows.
+// tiles then; log2 of the tiles of 128 x 128 of the first and of the second GEMM per
+// multiprocessor (waves), within a factor of 16; with the smallest tile of 8, 16, ... 128 rows
+// that holds an expert's rows, or the widest, log2 of the tiles needed and of their rows /
+// rows; 1 where the engine has block sizes tuned for as many experts of that width, else 0.
 struct Feature {
   enum Index : std::size_t {
     rows,
@@ -32,6 +33,7 @@ struct Feature {
     second_waves,
     tiles,
     fill,
+    tuned,
     count
   };
 };

@@ -63,7 +63,7 @@ TEST_CASE("Every shipped profile is read and written again to the same bytes") {
 TEST_CASE("A damaged profile is refused with file and line") {
   using Catch::Contains;
   CHECK(complaint([](auto&, auto&) {}).empty());
-  CHECK_THAT(complaint([](auto& toml, auto&) { replace(toml, "schema = 2", "schema = 99"); }),
+  CHECK_THAT(complaint([](auto& toml, auto&) { replace(toml, "schema = 3", "schema = 99"); }),
              Contains("sglang.toml:") && Contains("schema 99"));
   CHECK_THAT(complaint([](auto& toml, auto&) { replace(toml, "\"a100-sxm\"", "\"a999\""); }),
              Contains("sglang.toml:") && Contains("unknown GPU 'a999'"));

@@ -36,7 +36,7 @@ Sample sample(int without) {
   for (int shape = 0; shape < kShapes; ++shape) {
     if (shape == without) continue;
     for (double tokens = 1; tokens <= 4096; tokens *= 2) {
-      const Features at = features_of(point_of(shape, tokens));
+      const Features at = features_of(point_of(shape, tokens), {});
       out.points.at.push_back(at);
       out.points.curve.push_back(out.points.folds);
       out.points.fold.push_back(out.points.folds);
@@ -66,7 +66,7 @@ TEST_CASE("A fold left out by blocks is predicted as if it had never been measur
     const ResidualField by_blocks = field_of(all, fitted[static_cast<std::size_t>(shape)]);
     const ResidualField never = field_of(rest, alone.back());
     for (const double tokens : {1.0, 24.0, 300.0, 4096.0}) {
-      const Features at = features_of(point_of(shape, tokens));
+      const Features at = features_of(point_of(shape, tokens), {});
       CHECK(by_blocks.at(at) == Approx(never.at(at)).margin(1e-9));
     }
   }
@@ -78,7 +78,8 @@ TEST_CASE("The covariance of two points is symmetric and never above their varia
   for (int i = 0; i < 200; ++i) {
     const auto any = [&] {
       return features_of(point_of(static_cast<int>(stream.below(kShapes)),
-                                  std::floor(std::exp2(14 * stream.uniform()))));
+                                  std::floor(std::exp2(14 * stream.uniform()))),
+                         {});
     };
     const Features a = any(), b = any();
     CHECK(metric.covariance(a, b) == metric.covariance(b, a));

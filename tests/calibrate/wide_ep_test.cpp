@@ -36,7 +36,7 @@ double median_error(const std::vector<Ratio>& ratios) {
 std::vector<Ratio> skew_ratios(const char* table, const Device& device) {
   auto rows = read_expert_rows(Table::read(kTables / table), std::string(device.name));
   std::erase_if(rows, [&](const ExpertRow& row) { return !impossible(row, device).empty(); });
-  const auto sections = fit_expert_sections(rows, device);
+  const auto sections = fit_expert_sections(rows, {}, device);
   const ExpertSection& section = sections.at(0);
   const ExpertModel model(section, device);
   std::map<std::tuple<double, int>, double> even_rows;
