@@ -35,14 +35,22 @@ bool states_its_load(const ExpertRow& row) {
   return row.distribution != "balanced" && row.active > 0 && row.most_loaded > 0;
 }
 
-// The load of one GPU with all experts: as the row states it, or as its power law makes it.
-UnevenLoad load_of(const ExpertRow& row, double alpha) {
-  if (!states_its_load(row)) return power_law_load(row.tokens, row.top_k, row.experts, alpha);
-  UnevenLoad load;
-  load.active = row.active;
-  load.most_loaded = row.most_loaded;
-  return load;
-}
+// Loads by the rows' law, each drawn once: many rows ask for the same.
+class Drawn {
+ public:
+  const RankLoad& of(const ExpertRow& row, double alpha) {
+    const auto [found, is_new] =
+        loads_.try_emplace({row.tokens, row.top_k, row.experts, row.parallel, alpha});
+    if (is_new) {
+      found->second = power_law_load(
+          {row.tokens, static_cast<double>(row.top_k), row.experts, row.parallel, alpha});
+    }
+    return found->second;
+  }
+
+ private:
+  std::map<std::tuple<double, int, int, int, double>, RankLoad> loads_;
+};
 
 }  // namespace
 
@@ -55,6 +63,7 @@ std::vector<SkewPoint> fit_skew(const ExpertSection& section,
     if (whole && curve.slices <= 4) curves[id_of(curve)] = &curve;
   }
   const ExpertModel model(section, device);
+  Drawn drawn;
   std::map<int, std::vector<Sample>> bins;
   std::size_t fewest = kFewestDrawn;
   const auto add = [&](double mean, double most, double measured, double expected) {
@@ -72,8 +81,7 @@ std::vector<SkewPoint> fit_skew(const ExpertSection& section,
     if (row.parallel > 1) {
       // The most loaded rank is timed.
       if (!curves.empty()) continue;  // a section with plain lanes is judged by them
-      const RankLoad load =
-          power_law_rank_load(row.tokens, row.top_k, row.experts, row.parallel, alpha);
+      const RankLoad& load = drawn.of(row, alpha);
       uneven.assignments = load.assignments;
       uneven.active = load.active;
       add(load.assignments / load.active, load.most_loaded, row.seconds, model.predict(uneven));
@@ -82,10 +90,11 @@ std::vector<SkewPoint> fit_skew(const ExpertSection& section,
     const auto curve = curves.find(id_of(shape));
     if (curve == curves.end()) continue;
     if (states_its_load(row)) fewest = kFewestStated;
-    const UnevenLoad load = load_of(row, alpha);
+    const bool stated = states_its_load(row);
     const double even = model.roofline(uneven);
-    uneven.active = load.active;
-    add(uneven.assignments / load.active, load.most_loaded, row.seconds,
+    uneven.active = stated ? row.active : drawn.of(row, alpha).active;
+    add(uneven.assignments / uneven.active,
+        stated ? row.most_loaded : drawn.of(row, alpha).most_loaded, row.seconds,
         interpolate(*curve->second, row.tokens) * model.roofline(uneven) / even);
   }
   std::vector<SkewPoint> points;

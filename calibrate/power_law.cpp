@@ -2,76 +2,108 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
-
-#include "sim/base/rng.hpp"
+#include <span>
 
 namespace moesim {
 
 namespace {
 
-// Assignments of every expert, in increasing order.
-std::vector<double> loads(double tokens, double top_k, int experts, double alpha) {
-  const double assignments = tokens * top_k;
-  const bool many = assignments > experts;
-  const double low = many ? 1 : 0.01, high = many ? std::max(1.001, 0.8 * tokens) : 2;
-  const double power = 1 - alpha;
-  const double from = std::pow(low, power), to = std::pow(high, power);
-  std::vector<double> load(static_cast<std::size_t>(experts));
-  double sum = 0;
-  for (std::size_t e = 0; e < load.size(); ++e) {
-    const double u = (static_cast<double>(e) + 0.5) / experts;
-    load[e] = std::pow(from + (to - from) * u, 1 / power);
-    sum += load[e];
+constexpr double kBlockRows = 128;
+
+using Loads = std::span<double>;
+
+// Adds `units` one by one to the least loaded that are below `limit`; returns what is left.
+double fill_lowest(Loads loads, double units, double limit) {
+  std::vector<double*> order;
+  for (double& load : loads) order.push_back(&load);
+  std::stable_sort(order.begin(), order.end(), [](auto* a, auto* b) { return *a < *b; });
+  // The first `n` are level: raise them to the next one's level, or as far as units last.
+  for (std::size_t n = 1; n <= order.size() && units > 0; ++n) {
+    const double next = n < order.size() ? std::min(limit, *order[n]) : limit;
+    const double room = std::max(0.0, next - *order[0]) * static_cast<double>(n);
+    const double level = std::floor(std::min(units, room) / static_cast<double>(n));
+    const double over = units >= room ? 0 : units - level * static_cast<double>(n);
+    for (std::size_t i = 0; i < n; ++i) *order[i] += level + (static_cast<double>(i) < over);
+    units -= level * static_cast<double>(n) + over;
   }
-  for (double& share : load) {
-    share = std::min(tokens, std::round(share / sum * assignments));
+  return units;
+}
+
+// Takes `units` one by one from the most loaded; returns what is left.
+double drain_highest(Loads loads, double units) {
+  double most = 0;
+  for (const double load : loads) most = std::max(most, load);
+  for (double& load : loads) load = most - load;
+  const double left = fill_lowest(loads, units, most);
+  for (double& load : loads) load = most - load;
+  return left;
+}
+
+// The ranks take turns, one unit each, until all is spread or none can take more.
+template <class F>
+void spread(std::vector<double>& loads, int ranks, double units, F&& adjust) {
+  const std::size_t each = loads.size() / static_cast<std::size_t>(ranks);
+  double before = units + 1;
+  while (units > 0 && units < before) {
+    before = units;
+    double left = 0;
+    for (int rank = 0; rank < ranks; ++rank) {
+      const double share =
+          std::floor(before / ranks) + (rank < std::fmod(before, ranks) ? 1.0 : 0.0);
+      left += adjust(Loads(loads).subspan(static_cast<std::size_t>(rank) * each, each), share);
+    }
+    units = left;
   }
-  return load;
 }
 
 }  // namespace
 
-UnevenLoad power_law_load(double tokens, double top_k, int experts, double alpha) {
-  const double assignments = tokens * top_k;
-  UnevenLoad out;
-  for (const double rows : loads(tokens, top_k, experts, alpha)) {
-    out.active += rows >= 1 ? 1 : 0;
-    out.most_loaded = std::max(out.most_loaded, rows);
+std::vector<double> draw_loads(const PowerLaw& law, Stream& random) {
+  const double assignments = law.tokens * law.top_k;
+  const bool many = assignments > law.experts;
+  const double low = many ? 1 : 0.01, high = many ? std::max(1.001, 0.8 * law.tokens) : 2;
+  const double power = 1 - law.alpha;
+  const double from = std::pow(low, power), to = std::pow(high, power);
+  std::vector<double> loads(static_cast<std::size_t>(law.experts));
+  double sum = 0;
+  for (double& load : loads) {
+    load = std::pow(from + (to - from) * random.uniform(), 1 / power);
+    sum += load;
   }
-  out.active = std::clamp(out.active, std::min<double>(top_k, experts), assignments);
-  out.most_loaded = std::max(out.most_loaded, assignments / out.active);
-  return out;
+  double total = 0;
+  for (double& load : loads) {
+    load = std::min(law.tokens, std::round(load / sum * assignments));
+    total += load;
+  }
+  const auto raise = [&](Loads of, double units) { return fill_lowest(of, units, law.tokens); };
+  if (total < assignments) spread(loads, law.ranks, assignments - total, raise);
+  if (total > assignments) spread(loads, law.ranks, total - assignments, drain_highest);
+  return loads;
 }
 
-RankLoad power_law_rank_load(double tokens, double top_k, int experts, int ranks,
-                             double alpha) {
-  constexpr int kDraws = 8;
-  std::vector<double> load = loads(tokens, top_k, experts, alpha);
-  const auto each = static_cast<std::size_t>(std::max(1, experts / ranks));
-  Stream random(1, "power law ranks");
+RankLoad power_law_load(const PowerLaw& law) {
+  constexpr int kDraws = 16;
+  const auto each = static_cast<std::size_t>(std::max(1, law.experts / law.ranks));
+  Stream random(1, "power law");
   RankLoad mean;
   for (int draw = 0; draw < kDraws; ++draw) {
-    for (std::size_t i = load.size(); i > 1; --i) {
-      std::swap(load[i - 1], load[random.below(i)]);
-    }
+    const std::vector<double> loads = draw_loads(law, random);
     RankLoad most;
-    for (std::size_t first = 0; first + each <= load.size(); first += each) {
+    for (std::size_t first = 0; first + each <= loads.size(); first += each) {
       RankLoad rank;
       for (std::size_t e = first; e < first + each; ++e) {
-        rank.assignments += load[e];
-        rank.active += load[e] >= 1 ? 1 : 0;
-        rank.most_loaded = std::max(rank.most_loaded, load[e]);
+        rank.assignments += loads[e];
+        rank.active += loads[e] >= 1 ? 1 : 0;
+        rank.most_loaded = std::max(rank.most_loaded, loads[e]);
+        rank.padded += kBlockRows * std::ceil(loads[e] / kBlockRows);
       }
       if (rank.assignments > most.assignments) most = rank;
     }
     mean.assignments += most.assignments / kDraws;
     mean.active += most.active / kDraws;
     mean.most_loaded += most.most_loaded / kDraws;
+    mean.padded += most.padded / kDraws;
   }
-  mean.assignments = std::max(1.0, mean.assignments);
-  mean.active = std::max(1.0, mean.active);
-  mean.most_loaded = std::max(mean.most_loaded, mean.assignments / mean.active);
   return mean;
 }
 

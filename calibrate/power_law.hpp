@@ -1,25 +1,35 @@
-// The uneven loads under which the public tables time their "power_law" rows.
+// The uneven loads under which the public tables time their "power_law" rows, by the law of
+// their benchmark (ai-dynamo/aiconfigurator @095f58a, collector/helper.py).
 #pragma once
+
+#include <vector>
+
+#include "sim/base/rng.hpp"
 
 namespace moesim {
 
-struct UnevenLoad {
-  double active = 0;       // experts with at least one assignment
-  double most_loaded = 0;  // assignments of the busiest expert
+struct PowerLaw {
+  double tokens = 0;
+  double top_k = 1;
+  int experts = 1;
+  int ranks = 1;  // that hold experts / ranks each, in order
+  double alpha = 1;
 };
 
-// `tokens` x `top_k` assignments over `experts` whose loads follow density x^-alpha between 1
-// and 0.8 `tokens` (between .01 and 2 where there are fewer assignments than experts), as the
-// collector of ai-dynamo/aiconfigurator draws them; here at the quantiles, not at random.
-UnevenLoad power_law_load(double tokens, double top_k, int experts, double alpha);
+// One draw of every expert's assignments, tokens x top_k in all and at most `tokens` each.
+// Loads have density x^-alpha between 1 and .8 `tokens` (between .01 and 2 where assignments
+// are no more than experts), scaled to their sum and rounded; what rounding and the limit leave
+// over goes to the least loaded experts of each rank in turn, what is too much comes from the
+// most loaded.
+std::vector<double> draw_loads(const PowerLaw& law, Stream& random);
 
-// The same on the most loaded of `ranks` GPUs that hold experts / ranks each, in an order drawn
-// at random (mean over fixed draws). `assignments` of the rank come with it.
+// On the GPU with most assignments: the mean over fixed draws.
 struct RankLoad {
   double assignments = 0;
-  double active = 0;
-  double most_loaded = 0;
+  double active = 0;       // experts with at least one assignment
+  double most_loaded = 0;  // assignments of the busiest expert
+  double padded = 0;       // assignments, each expert's rounded up to blocks of 128 rows
 };
-RankLoad power_law_rank_load(double tokens, double top_k, int experts, int ranks, double alpha);
+RankLoad power_law_load(const PowerLaw& law);
 
 }  // namespace moesim
