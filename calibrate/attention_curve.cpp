@@ -3,8 +3,8 @@
 #include <cmath>
 #include <optional>
 
+#include "calibrate/attention_model.hpp"
 #include "calibrate/cost_model.hpp"
-#include "calibrate/fit_attention.hpp"
 #include "calibrate/profile.hpp"
 #include "calibrate/section_choice.hpp"
 #include "calibrate/tabulate.hpp"

@@ -19,40 +19,14 @@ namespace {
 // No attention kernel takes longer to start; what a fit finds beyond it is the host's.
 constexpr double kLongestStart = 20e-6;
 
-constexpr int kMlaRank = 512, kMlaRope = 64, kMlaNope = 128, kMlaValue = 128;
+constexpr double kWindows = 16;
 
-HeadConfig config_of(const AttentionCurveData& curve) {
-  return {curve.heads, curve.kv_heads, curve.head_dim, curve.window};
-}
-
-// Pairs of (query, key) of a causal prompt, each query seeing at most `window` keys.
-double causal_pairs(double tokens, double window) {
-  if (window <= 0 || tokens <= window) return tokens * (tokens + 1) / 2;
-  return window * (window + 1) / 2 + (tokens - window) * window;
-}
-
-double roofline_of(const Roofline& fit, AttentionOp op, const HeadConfig& config,
-                   Dtype kv_cache, double batch, double tokens, double flops,
-                   double bandwidth) {
-  return roofline_time(fit, attention_work(op, config, kv_cache, batch, tokens), flops,
-                       bandwidth);
-}
-
-// How unlike two head configurations are; windows only match windows.
-double unlikeness(const HeadConfig& a, const HeadConfig& b) {
-  const auto apart = [](double x, double y) {
-    return std::abs(std::log2((x + 0.5) / (y + 0.5)));
-  };
-  return apart(a.heads, b.heads) + apart(a.kv_heads, b.kv_heads) +
-         2 * apart(a.head_dim, b.head_dim) + ((a.window > 0) != (b.window > 0) ? 8 : 0) +
-         0.1 * apart(a.window, b.window);
-}
-
+// Those of `wanted` that were measured, and both ends of what was, up to `longest`.
 std::vector<double> knots(const std::set<double>& measured,
-                          std::initializer_list<double> wanted) {
+                          std::initializer_list<double> wanted, double longest = HUGE_VAL) {
   std::set<double> out{*measured.begin(), *measured.rbegin()};
   for (const double value : wanted) {
-    if (measured.contains(value)) out.insert(value);
+    if (measured.contains(value) && value <= longest) out.insert(value);
   }
   return {out.begin(), out.end()};
 }
@@ -67,9 +41,12 @@ AttentionCurveData thin(const HeadConfig& config, const Times& times) {
   }
   AttentionCurveData curve{
       config.heads, config.kv_heads, config.head_dim, config.window, {}, {}, {}};
-  curve.batch = knots(batch, {1, 4, 16, 64, 256, 1024});
-  curve.tokens = knots(
-      tokens, {1, 2, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 131072});
+  curve.batch = knots(batch, {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024});
+  // Far beyond its window a kernel's time depends on the length no more, or by the roofline.
+  const double longest = config.window > 0 ? kWindows * config.window : HUGE_VAL;
+  curve.tokens =
+      knots(tokens, {1, 2, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 131072},
+            longest);
   for (const double b : curve.batch) {
     for (const double t : curve.tokens) {
       const auto found = times.find({b, t});
@@ -146,82 +123,33 @@ std::vector<AttentionRow> read_attention_rows(const Table& table, const std::str
   return rows;
 }
 
-RooflineWork attention_work(AttentionOp op, const HeadConfig& config, Dtype kv_cache,
-                            double batch, double tokens) {
-  const double bytes = info(kv_cache).weight_bytes;
-  const double seen = config.window > 0 ? std::min<double>(tokens, config.window) : tokens;
-  const double width = static_cast<double>(config.heads) * config.head_dim;
-  const double kv_width = 2.0 * config.kv_heads * config.head_dim;
-  RooflineWork work;
-  switch (op) {
-    case AttentionOp::decode:
-      // One tile of keys at least.
-      work = {4 * batch * seen * width, batch * (seen + 64) * kv_width * bytes,
-              batch * width * 4, batch * std::max(1, config.kv_heads)};
-      break;
-    case AttentionOp::prefill:
-      work = {4 * batch * causal_pairs(tokens, config.window) * width,
-              batch * tokens * kv_width * bytes, batch * tokens * width * 4, tokens};
-      break;
-    case AttentionOp::mla_decode:
-      work = {2.0 * batch * tokens * config.heads * (2 * kMlaRank + kMlaRope),
-              batch * (tokens + 64) * (kMlaRank + kMlaRope) * bytes,
-              batch * config.heads * kMlaRank * 4.0, batch};
-      break;
-    case AttentionOp::mla_prefill:
-      work = {2 * batch * causal_pairs(tokens, 0) * config.heads *
-                  (kMlaNope + kMlaRope + kMlaValue),
-              batch * tokens * config.heads * (kMlaNope + kMlaRope + kMlaValue) * 2,
-              batch * tokens * config.heads * (kMlaNope + kMlaValue) * 2.0, tokens};
-      break;
-    case AttentionOp::mla_bmm:
-      work = {2 * tokens * config.heads * kMlaNope * kMlaRank,
-              config.heads * static_cast<double>(kMlaNope * kMlaRank) * bytes,
-              tokens * config.heads * (kMlaNope + kMlaRank) * 2.0, tokens};
-      break;
-  }
-  return work;
-}
-
-AttentionModel::AttentionModel(const AttentionSection& section, const HeadConfig& config,
-                               const Device& device)
-    : op_(section.op),
-      config_(config),
-      kv_cache_(section.key.dtype),
-      fit_(section.roofline),
-      peak_flops_(peak_flops(device, Dtype::bf16).value),
-      peak_bandwidth_(device.memory_bandwidth.value) {
-  const AttentionCurveData* nearest = nullptr;
-  double least = HUGE_VAL;
-  for (const AttentionCurveData& curve : section.curves) {
-    const double apart = unlikeness(config_of(curve), config);
-    if (apart < least) {
-      least = apart;
-      nearest = &curve;
-    }
-  }
-  if (nearest == nullptr) return;
-  exact_ = least == 0;
-  std::vector<double> ratios;
-  for (const double batch : nearest->batch) {
-    for (const double tokens : nearest->tokens) {
-      const double model = roofline_of(fit_, op_, config_of(*nearest), kv_cache_, batch, tokens,
-                                       peak_flops_, peak_bandwidth_);
-      ratios.push_back(std::log(nearest->seconds[ratios.size()] / model));
-    }
-  }
-  const double one = 1;
-  grid_ = std::make_unique<RatioGrid>(nearest->batch, nearest->tokens,
-                                      std::span<const double>(&one, 1), std::move(ratios));
-}
-
-double AttentionModel::predict(double batch, double tokens) const {
-  const double model =
-      roofline_of(fit_, op_, config_, kv_cache_, batch, tokens, peak_flops_, peak_bandwidth_);
-  return grid_ ? model * std::exp(grid_->at(batch, tokens, 1)) : model;
-}
-
 namespace {
+
+// Every inner batch size of a curve predicted from those on both sides.
+std::vector<HeldOutPoint> leave_batches_out(const AttentionSection& section,
+                                            const Device& device) {
+  std::vector<HeldOutPoint> held;
+  for (const AttentionCurveData& curve : section.curves) {
+    const std::size_t lengths = curve.tokens.size();
+    for (std::size_t b = 1; b + 1 < curve.batch.size(); ++b) {
+      AttentionSection rest = section;
+      rest.curves = {curve};
+      AttentionCurveData& left = rest.curves.front();
+      const auto first = static_cast<std::ptrdiff_t>(b * lengths);
+      const auto last = static_cast<std::ptrdiff_t>((b + 1) * lengths);
+      left.batch.erase(left.batch.begin() + static_cast<std::ptrdiff_t>(b));
+      left.seconds.erase(left.seconds.begin() + first, left.seconds.begin() + last);
+      const AttentionModel model(rest, config_of(curve), device);
+      for (std::size_t t = 0; t < lengths; ++t) {
+        const double seconds = curve.seconds[b * lengths + t];
+        if (std::isnan(seconds)) continue;
+        held.push_back({curve.batch[b] * curve.tokens[t],
+                        model.predict(curve.batch[b], curve.tokens[t]), seconds});
+      }
+    }
+  }
+  return held;
+}
 
 AttentionSection fit_section(AttentionOp op, const KernelKey& key,
                              const std::map<HeadConfig, Times>& configs, const Device& device) {
@@ -243,7 +171,7 @@ AttentionSection fit_section(AttentionOp op, const KernelKey& key,
   for (const auto& [config, times] : configs) {
     if (keep(config) || configs.size() < 4) section.curves.push_back(thin(config, times));
   }
-  std::vector<HeldOutPoint> held;
+  std::vector<HeldOutPoint> held = leave_batches_out(section, device);
   for (const auto& [config, times] : configs) {
     const AttentionModel model(section, config, device);
     const auto own = std::find_if(
@@ -258,8 +186,9 @@ AttentionSection fit_section(AttentionOp op, const KernelKey& key,
                       quantile(seconds, 0.5)});
     }
   }
-  section.points_left_out =
-      summarize_held_out("the measured points and heads between the grid's knots", held);
+  section.points_left_out = summarize_held_out(
+      "heads and lengths between the grid's knots, and one batch size left out at a time",
+      held);
   return section;
 }
 

@@ -152,11 +152,11 @@ class CurveText {
     return fmt::format("@{}", found->second);
   }
 
-  static std::string microseconds(const std::vector<double>& seconds) {
+  static std::string microseconds(const std::vector<double>& seconds, int digits = 4) {
     std::string text;
     for (const double s : seconds) {
       if (!text.empty()) text += ' ';
-      text += std::isnan(s) ? "-" : fmt::format("{:.4g}", s * 1e6);
+      text += std::isnan(s) ? "-" : fmt::format("{:.{}g}", s * 1e6, digits);
     }
     return text;
   }
@@ -213,14 +213,14 @@ void write_curves(CurveText& out, const Profile& p) {
     for (std::size_t a = 0; a < s.m.size(); ++a) {
       const auto first = s.seconds.begin() + static_cast<std::ptrdiff_t>(a * plane);
       out.line("gemm,{},{},{},{},{},{}", i, m, n, k, number_text(s.m[a]),
-               CurveText::microseconds({first, first + static_cast<std::ptrdiff_t>(plane)}));
+               CurveText::microseconds({first, first + static_cast<std::ptrdiff_t>(plane)}, 3));
     }
   }
   for (std::size_t i = 0; i < p.attention.size(); ++i) {
     for (const AttentionCurveData& c : p.attention[i].curves) {
       const std::string batch = out.axis(c.batch), tokens = out.axis(c.tokens);
       out.line("attention,{},{},{},{},{},{},{},{}", i, c.heads, c.kv_heads, c.head_dim,
-               c.window, batch, tokens, CurveText::microseconds(c.seconds));
+               c.window, batch, tokens, CurveText::microseconds(c.seconds, 3));
     }
   }
 }
