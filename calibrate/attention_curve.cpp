@@ -121,16 +121,20 @@ AttentionCurve CostModel::attention(const AttentionConfig& config) const {
   // multiply in proportion.
   const double latent =
       mla && config.kv_lora_rank > 0 ? (config.kv_lora_rank + config.rope_dim) / 576.0 : 1;
-  const auto decode_grid = tabulate(batches(), lengths(), [&](double batch, double kv) {
-    const double absorb = bmm ? 2 * bmm->time(1, batch) : 0;  // before and after
-    return decode.time(batch, kv) * latent + absorb;
-  });
+  const auto decode_grid = tabulate(
+      batches(), lengths(),
+      [&](double batch, double kv) {
+        const double absorb = bmm ? 2 * bmm->time(1, batch) : 0;  // before and after
+        return decode.time(batch, kv) * latent + absorb;
+      },
+      Shape::nondecreasing);
   const double expanded = mla && config.nope_dim > 0
                               ? (config.nope_dim + config.rope_dim + config.v_dim) / 320.0
                               : 1;
-  const auto prefill_grid = tabulate(batches(), lengths(), [&](double batch, double tokens) {
-    return prefill.time(batch, tokens) * expanded;
-  });
+  const auto prefill_grid = tabulate(
+      batches(), lengths(),
+      [&](double batch, double tokens) { return prefill.time(batch, tokens) * expanded; },
+      Shape::nondecreasing);
   add_transfer(origin);
   return {decode_grid, prefill_grid, mla ? 0.0 : config.window, origin};
 }
