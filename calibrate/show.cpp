@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 
 #include "calibrate/devices.hpp"
 #include "calibrate/noise_floor.hpp"
@@ -90,8 +92,10 @@ std::string show_errors(const std::string& name, const Profile& p) {
 }
 
 std::string show_profile(const Profile& p) {
-  std::size_t curves = 0;
-  for (const ExpertSection& s : p.experts) curves += s.curves.size();
+  std::array<int, std::size(kStandingNames)> curves{};
+  for (const ExpertSection& s : p.experts) {
+    for (const ExpertShapeCurve& c : s.curves) ++curves[static_cast<std::size_t>(c.standing)];
+  }
   std::string out =
       fmt::format("{}/{}   schema {}, {}\n", p.gpu, p.engine, p.schema, to_text(p.provenance));
   out += fmt::format("host per step     {} + {} per sequence + {} per layer ({}, +-{})\n",
@@ -107,11 +111,15 @@ std::string show_profile(const Profile& p) {
                      to_display(p.memory.launch), percent(p.memory.bandwidth),
                      to_text(p.memory.provenance));
   out += machine_lines(p);
-  out += fmt::format("expert curves     {} exact shapes\n", curves);
+  out += fmt::format(
+      "expert curves     {} exact shapes: {} inform others, {} price their own shape alone; "
+      "{} more ran untuned\n",
+      curves[0] + curves[1], curves[0], curves[1], curves[2]);
   for (const std::string& note : p.notes) out += "note: " + note + "\n";
   out +=
       "\nHeld-out errors of predicted / measured - 1. experts: whole model shapes left out;\n"
-      "experts*: single points of measured shapes left out; others: points between the knots.\n"
+      "experts*: single points of measured shapes left out; gemm: points between the knots;\n"
+      "attention: lengths and heads between the knots, and one batch size left out at a time.\n"
       "small: up to 32 tokens, large: above 1024. noise: median and p90 that the scatter\n"
       "of the measurements alone leaves (calibrate/noise_floor.hpp).\n" +
       errors_heading() + show_errors(p.gpu + "/" + p.engine, p);

@@ -188,6 +188,29 @@ TEST_CASE("Shapes left out: most main sections are within 2 % (median) and 10 % 
   CHECK(within >= 19);
 }
 
+TEST_CASE("Points left out: dense tables of attention and GEMMs are within 5 % and 15 %") {
+  // Of the GPUs with the main profiles, tables of 5,000 points and more; the rest is printed.
+  int dense = 0;
+  for (const std::string gpu : {"h100-sxm", "h200-sxm", "b200-sxm", "gb200"}) {
+    const auto profile = load_profile(gpu + "/vllm");
+    const auto check = [&](const KernelKey& key, const ErrorSummary& error) {
+      const bool within = error.median <= 0.05 && error.p90 <= 0.15;
+      if (!within) {
+        std::cout << "above the bar: " << gpu << " " << key.kernel << " " << to_text(key.dtype)
+                  << ", " << error.points << " points: median " << 100 * error.median
+                  << " %, p90 " << 100 * error.p90 << " %\n";
+      }
+      if (error.points < 5000) return;
+      ++dense;
+      INFO(gpu << " " << key.kernel << " " << to_text(key.dtype));
+      CHECK(within);
+    };
+    for (const GemmSection& s : profile->gemms) check(s.key, s.points_left_out.all);
+    for (const AttentionSection& s : profile->attention) check(s.key, s.points_left_out.all);
+  }
+  CHECK(dense >= 28);
+}
+
 TEST_CASE(
     "SGLang's MLA prefill and its projections are what its whole attention module takes") {
   // The module at 16,384 tokens and 128 heads on H200: 21.0 ms (wideep_context_mla). The table
