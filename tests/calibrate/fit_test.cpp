@@ -211,6 +211,32 @@ TEST_CASE("Points left out: dense tables of attention and GEMMs are within 5 % a
   CHECK(dense >= 28);
 }
 
+TEST_CASE("A launch that the host held up prices no prompt") {
+  // max(100 us, .1 us x batch x tokens), but 900 us at one small size: launches were timed.
+  std::string table =
+      "system,framework,version,kernel_source,mla_dtype,kv_cache_dtype,num_heads,batch_size,"
+      "isl,"
+      "step,latency\n";
+  for (const int batch : {1, 2, 4, 8}) {
+    for (const int tokens : {16, 64, 256, 1024, 4096, 16384}) {
+      const bool held_up = batch == 2 && tokens == 64;
+      const double us = held_up ? 900 : std::max(100.0, 0.1 * batch * tokens);
+      table += "h200_sxm,vllm,1,fa,bfloat16,bfloat16,64," + std::to_string(batch) + "," +
+               std::to_string(tokens) + ",0," + std::to_string(us * 1e-3) + "\n";
+    }
+  }
+  const fs::path file = fs::temp_directory_path() / "moesim_fit_test_mla.csv";
+  write_file(file, table);
+  const Fit fit = fit_profile({file}, {"h200-sxm", "vllm", Provenance::imported});
+  REQUIRE(fit.profile.attention.size() == 1);
+  const AttentionCurveData& curve = fit.profile.attention[0].curves.at(0);
+  CHECK(std::none_of(curve.seconds.begin(), curve.seconds.end(),
+                     [](double s) { return std::abs(s - 900e-6) < 1e-9; }));
+  CHECK(std::any_of(fit.profile.notes.begin(), fit.profile.notes.end(), [](const auto& note) {
+    return note.find("longer than larger ones") != std::string::npos;
+  }));
+}
+
 TEST_CASE(
     "SGLang's MLA prefill and its projections are what its whole attention module takes") {
   // The module at 16,384 tokens and 128 heads on H200: 21.0 ms (wideep_context_mla). The table
