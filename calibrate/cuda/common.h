@@ -20,6 +20,10 @@ class Refusal : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
+class OutOfMemory : public Refusal {
+ public:
+  using Refusal::Refusal;
+};
 
 inline void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
@@ -39,7 +43,7 @@ class Buffer {
     if (status == cudaErrorMemoryAllocation) {
       cudaGetLastError();  // not a fault: the GPU is too small for this operation
       data_ = nullptr;
-      throw Refusal("not enough device memory for " + std::to_string(bytes) + " bytes");
+      throw OutOfMemory("not enough device memory for " + std::to_string(bytes) + " bytes");
     }
     check(status, "allocating device memory");
   }

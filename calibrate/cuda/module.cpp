@@ -47,6 +47,13 @@ void put(char (&to)[N], const std::string& text) {
   std::snprintf(to, N, "%s", text.c_str());
 }
 
+// Whether the GPU still takes work: a fault on it, unlike a call gone wrong, stays until the
+// process ends.
+bool answers() {
+  cudaGetLastError();  // what was reported once must not be blamed on the next operation
+  return cudaDeviceSynchronize() == cudaSuccess;
+}
+
 // Runs `body`; a refusal or failure becomes a return code and a text.
 template <class Body>
 int guarded(char* why, std::size_t why_size, Body body) {
@@ -61,7 +68,7 @@ int guarded(char* why, std::size_t why_size, Body body) {
     return MOESIM_REFUSED;
   } catch (const std::exception& e) {
     say(e.what());
-    return MOESIM_FAILED;
+    return answers() ? MOESIM_FAILED : MOESIM_LOST;
   }
 }
 
@@ -138,15 +145,26 @@ int device_facts(void* device, moesim_facts* facts, char* why, std::size_t why_s
   });
 }
 
+void make_ready(Device& d, const moesim_op& op) {
+  d.drop();
+  d.work = make_work(d.session, op);
+  if (op.kind != MOESIM_ALL_TO_ALL) d.timer = std::make_unique<Timer>(d.session, *d.work);
+}
+
 int prepare(void* device, const moesim_op* op, char* kernel, char* why, std::size_t why_size) {
   auto& d = *static_cast<Device*>(device);
   const int code = guarded(why, why_size, [&] {
-    d.drop();
-    d.work = make_work(d.session, *op);
-    if (op->kind != MOESIM_ALL_TO_ALL) d.timer = std::make_unique<Timer>(d.session, *d.work);
+    try {
+      make_ready(d, *op);
+    } catch (const OutOfMemory&) {
+      // What earlier operations left may be all that is in the way.
+      d.drop();
+      d.session.free_all();
+      make_ready(d, *op);
+    }
     std::snprintf(kernel, 64, "%s", d.work->kernel().c_str());
   });
-  if (code == MOESIM_REFUSED) guarded(nullptr, 0, [&] { d.drop(); });
+  if (code != MOESIM_OK) guarded(nullptr, 0, [&] { d.drop(); });
   return code;
 }
 
@@ -181,8 +199,10 @@ int verify(void* device, const moesim_op* op, double* error, double* tolerance, 
   return guarded(why, why_size, [&] {
     auto& d = *static_cast<Device*>(device);
     d.drop();
+    d.session.poison();
     d.work = make_work(d.session, *op);
     const Difference difference = d.work->check();
+    check(cudaGetLastError(), "launching");
     *error = difference.error, *tolerance = difference.tolerance;
   });
 }

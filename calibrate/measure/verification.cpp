@@ -25,6 +25,13 @@ std::vector<Operation> kernels_of(const DeviceFacts& facts) {
   return list;
 }
 
+// Why nothing is believed of this kernel.
+std::string verdict_on(const Verified& v) {
+  if (!v.failure.empty()) return fmt::format("{} failed: {}", to_text(v.op), v.failure);
+  return fmt::format("its result is wrong: {} differs by {:.2g}, {:.2g} is allowed",
+                     to_text(v.op), v.result.error, v.result.tolerance);
+}
+
 using Operations = std::vector<Operation>;
 
 void add_gemms(Operations& to, Operation op) {
@@ -116,6 +123,8 @@ std::vector<Verified> verify_all(MeasuredDevice& device) {
     Verified v{op, "", "", {}};
     try {
       if (const auto result = device.verify(op, v.refusal)) v.result = *result;
+    } catch (const OperationFailed& e) {
+      v.failure = e.what();
     } catch (const WorldError& e) {
       // A fault on a GPU stays with its context: nothing after it could be believed.
       v.failure = e.what();
@@ -152,10 +161,7 @@ std::vector<Refusal> drop_wrong(Plan& plan, const std::vector<Verified>& results
       return v.wrong() && same_kernel(v.op, job.op);
     });
     if (bad != results.end()) {
-      dropped.push_back(
-          {job.op, fmt::format("its result is wrong: {} differs by {:.2g}, {:.2g} "
-                               "is allowed",
-                               to_text(bad->op), bad->result.error, bad->result.tolerance)});
+      dropped.push_back({job.op, verdict_on(*bad)});
       continue;
     }
     kept.push_back(job);
