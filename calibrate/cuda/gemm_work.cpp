@@ -14,7 +14,8 @@ class GemmWork final : public Work {
       : session_(session),
         op_(op),
         format_{op.dtype},
-        gemm_(session, op.dtype, op.m, op.n, op.k, 1 / std::sqrt(static_cast<double>(op.k))) {
+        gemm_(session, op.dtype, op.m, op.n, op.k, 1 / std::sqrt(static_cast<double>(op.k)),
+              256) {
     const auto rows = static_cast<std::size_t>(gemm_.padded_rows());
     const auto n = static_cast<std::size_t>(op.n), k = static_cast<std::size_t>(op.k);
     const std::size_t element = size_of(format_.input());

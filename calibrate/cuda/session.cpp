@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "calibrate/cuda/replay.h"
+
 namespace moesim_cuda {
 namespace {
 
@@ -104,7 +106,7 @@ void Session::free_all() {
 
 int Session::rotation(std::size_t bytes) const {
   const double wanted = 2.2 * properties.l2CacheSize / static_cast<double>(bytes + 1);
-  return std::clamp(static_cast<int>(std::ceil(wanted)), 1, 512);
+  return std::clamp(static_cast<int>(std::ceil(wanted)), 1, kMostRuns);
 }
 
 }  // namespace moesim_cuda
