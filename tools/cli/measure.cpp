@@ -106,8 +106,8 @@ int verify(MeasuredDevice& device) {
   return wrong ? kFailed : kDone;
 }
 
-// The raw tables that `calibrate fit` knows, as a profile beside them; where the GPU has no
-// datasheet here, a line says so and the raw points stand alone.
+// The raw tables as a profile beside them; where the GPU has no datasheet here, a line says so
+// and the raw points stand alone.
 void fit_and_write(const Calibration& calibration, const std::filesystem::path& folder) {
   const DeviceFacts& facts = calibration.facts;
   if (!find_device(facts.system)) {
@@ -117,9 +117,7 @@ void fit_and_write(const Calibration& calibration, const std::filesystem::path& 
     return;
   }
   const auto fits = [](const std::filesystem::path& file) {
-    const std::string name = file.filename().string();
-    return name.starts_with("gemm_") || name.starts_with("moe_") ||
-           name.starts_with("generation_attention_") || name.starts_with("memory_kernels_");
+    return !file.filename().string().starts_with("not_measured_");
   };
   std::vector<std::filesystem::path> tables;
   std::copy_if(calibration.files.begin(), calibration.files.end(), std::back_inserter(tables),
