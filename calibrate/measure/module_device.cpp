@@ -172,9 +172,13 @@ const moesim_module& load_module() {
     const auto entry =
         reinterpret_cast<moesim_module_entry_fn>(dlsym(library, MOESIM_MODULE_ENTRY));
     if (entry != nullptr && entry()->abi == MOESIM_MODULE_ABI) return *entry();
-    last = place + " is of another version of this program";
+    throw WorldError(place + " is of another version of this program");
   }
-  if (!last.empty()) throw WorldError("the CUDA module cannot be loaded: " + last);
+  if (!last.empty()) {
+    throw WorldError(
+        "the CUDA module cannot be loaded: " + last +
+        "; LD_LIBRARY_PATH must name the folders of libcublas.so and libcublasLt.so");
+  }
   throw WorldError("this build has no CUDA module (looked for " + joined(cuda_module_places()) +
                    "); build with a CUDA Toolkit: cmake -S calibrate -B build/calibrate");
 }

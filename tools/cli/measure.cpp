@@ -108,7 +108,7 @@ int verify(MeasuredDevice& device) {
 
 // The raw tables as a profile beside them; where the GPU has no datasheet here, a line says so
 // and the raw points stand alone.
-void fit_and_write(const Calibration& calibration, const std::filesystem::path& folder) {
+void fit_and_write(const Calibration& calibration, const std::filesystem::path& folder) try {
   const DeviceFacts& facts = calibration.facts;
   if (!find_device(facts.system)) {
     say(fmt::format(
@@ -132,6 +132,9 @@ void fit_and_write(const Calibration& calibration, const std::filesystem::path& 
   }
   write_profile(folder / "profile.toml", result.profile);
   print(show_profile(result.profile));
+} catch (const InputError& e) {
+  // The tables are our own: the user's input is not at fault.
+  throw WorldError(fmt::format("the raw points are kept, no profile is fitted: {}", e.what()));
 }
 
 int measure_and_write(MeasuredDevice& device, const MeasureOptions& options) {
