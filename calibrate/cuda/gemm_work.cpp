@@ -20,8 +20,8 @@ class GemmWork final : public Work {
     const auto n = static_cast<std::size_t>(op.n), k = static_cast<std::size_t>(op.k);
     const std::size_t element = size_of(format_.input());
     weight_bytes_ = (n * k * element + 255) / 256 * 256;
-    const std::size_t rest = rows * k * element + rows * n * format_.output_bytes();
-    copies_ = session.rotation(weight_bytes_ + rest);
+    // The activations do not count: written just before, they are in the cache in a model too.
+    copies_ = session.rotation(weight_bytes_);
     weights_ = static_cast<char*>(
         session.random(format_.input(), weight_bytes_ * static_cast<std::size_t>(copies_)));
     operands_.x = session.random(format_.input(), rows * k * element);

@@ -60,10 +60,16 @@ Calibration calibrate_device(
   for (const auto& name : options.models) {
     wanted.models.push_back(read_measured_model(name, models));
   }
+  wanted.only = options.only;
+  if (all_jobs(device.facts(), wanted).empty()) {
+    throw InputError("--only leaves no operation to measure",
+                     "how their names begin: read, gemm, \"gemm fp8 \", \"experts bf16 "
+                     "multi_stream\", decode_attention, all_to_all");
+  }
   const Seconds start = steady_now();
   Calibration result;
   result.facts = device.facts();
-  result.verified = verify_all(device);
+  result.verified = verify_all(device, options.only);
   Plan plan = make_plan(device.facts(), wanted);
   std::vector<Refusal> wrong = drop_wrong(plan, result.verified);
   Measuring how;
@@ -72,6 +78,10 @@ Calibration calibrate_device(
   // A shared processor is too noisy for the rule; points say that they did not converge.
   if (result.facts.demonstration) how.rule.longest = Seconds{0.1};
   how.progress = progress;
+  how.keep = [&](const Measurement& so_far) {
+    if (so_far.points.empty()) return;
+    write_raw_tables(raw_tables(so_far, result.facts, options.seed), options.output);
+  };
   how.interrupted = interrupted;
   result.measurement = measure(device, plan, how);
   auto& refusals = result.measurement.refusals;

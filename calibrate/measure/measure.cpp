@@ -54,6 +54,7 @@ Summary sample_until_known(MeasuredDevice& device, const StoppingRule& rule,
 Measurement measure(MeasuredDevice& device, const Plan& plan, const Measuring& how) {
   Measurement result;
   const Seconds start = how.clock();
+  Seconds kept = start;
   for (std::size_t i = 0; i < plan.jobs.size(); ++i) {
     const Job& job = plan.jobs[i];
     const Seconds left = how.budget - (how.clock() - start);
@@ -67,6 +68,11 @@ Measurement measure(MeasuredDevice& device, const Plan& plan, const Measuring& h
       continue;
     }
     if (how.progress) how.progress(i, plan.expected, left, job);
+    if (how.keep && how.clock() - kept > how.keep_every) {
+      result.spent = how.clock() - start;
+      how.keep(result);
+      kept = how.clock();
+    }
     try {
       take_one(device, job, how, result);
     } catch (const OperationFailed& e) {

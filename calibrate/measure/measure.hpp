@@ -61,6 +61,9 @@ struct Measuring {
   // comes next. May be empty.
   std::function<void(std::size_t done, std::size_t expected, Seconds left, const Job&)>
       progress;
+  // Every so often: what there is so far, to be kept should the program be ended. May be empty.
+  std::function<void(const Measurement&)> keep;
+  Seconds keep_every{15};
 };
 
 // A failing device ends the measurement; the points before it are kept. A failing operation is

@@ -94,6 +94,13 @@ std::string to_text(const Operation& op) {
   return head;
 }
 
+bool is_one_of(const Operation& op, const std::vector<std::string>& beginnings) {
+  const std::string text = to_text(op);
+  return beginnings.empty() ||
+         std::any_of(beginnings.begin(), beginnings.end(),
+                     [&](const std::string& beginning) { return text.starts_with(beginning); });
+}
+
 Flops flops_of(const Operation& op) {
   if (op.kind == OpKind::gemm) return Flops{2 * number(op.m) * number(op.n) * number(op.k)};
   if (op.kind == OpKind::experts) {

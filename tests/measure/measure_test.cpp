@@ -143,6 +143,36 @@ TEST_CASE("an interrupted measurement keeps its points") {
   CHECK(m.left_out == plan.jobs.size() - 12);
 }
 
+TEST_CASE("what there is so far is kept every so often, whole") {
+  FakeDevice device;
+  const Plan plan = make_plan(device.facts(), {});
+  Measuring how;
+  how.clock = device.clock();
+  how.keep_every = Seconds{1};
+  std::vector<std::size_t> kept;
+  how.keep = [&](const Measurement& so_far) {
+    kept.push_back(so_far.points.size());
+    CHECK(so_far.spent.value >= static_cast<double>(kept.size()));
+  };
+  const Measurement m = measure(device, plan, how);
+  CHECK(static_cast<double>(kept.size()) > m.spent.value / 1.5 - 1);
+  CHECK(std::is_sorted(kept.begin(), kept.end()));
+}
+
+TEST_CASE("only what is asked for is planned and verified") {
+  FakeDevice device;
+  const std::vector<std::string> only{"gemm fp8 ", "experts bf16 multi"};
+  const Plan plan = make_plan(device.facts(), {.only = only});
+  REQUIRE(plan.jobs.size() > 200);
+  for (const Job& job : plan.jobs) {
+    const bool gemm = job.op.kind == OpKind::gemm && job.op.dtype == Dtype::fp8;
+    CHECK((gemm ||
+           (job.op.kind == OpKind::experts && job.op.backend == ExpertBackend::multi_stream)));
+  }
+  CHECK(verify_all(device, only).size() == 3 + 6);
+  CHECK(verify_all(device, {"nothing"}).empty());
+}
+
 TEST_CASE("energy is joules per run: watts times the operation's time") {
   FakeDevice device;
   const Measurement m = run(device, Seconds{180});

@@ -36,10 +36,12 @@ volatile std::sig_atomic_t asked_to_stop = 0;
 // A first interrupt ends the measurement and writes what there is; a second one ends the
 // program.
 void stop_on_interrupt() {
-  std::signal(SIGINT, [](int signal) {
+  const auto stop = [](int signal) {
     asked_to_stop = 1;
     std::signal(signal, SIG_DFL);
-  });
+  };
+  std::signal(SIGINT, stop);
+  std::signal(SIGTERM, stop);  // of `timeout`
 }
 
 // One line, redrawn, on a terminal only.
@@ -98,8 +100,8 @@ std::unique_ptr<MeasuredDevice> device_of(const MeasureOptions& options) {
   }
 }
 
-int verify(MeasuredDevice& device) {
-  const auto results = verify_all(device);
+int verify(MeasuredDevice& device, const MeasureOptions& options) {
+  const auto results = verify_all(device, options.only);
   print(verification_report(results));
   const bool wrong =
       std::any_of(results.begin(), results.end(), [](const Verified& v) { return v.wrong(); });
@@ -170,6 +172,8 @@ Action declare_measure(CLI::App& app) {
   app.add_flag("--quick", a->quick, "30 seconds: the most important points only");
   app.add_option("--model", a->options.models,
                  "add this model's exact shapes (a name of `moesim list models`, or a file)");
+  app.add_option("--only", a->options.only,
+                 "only operations whose names begin so: gemm, \"experts bf16 multi_stream\"");
   app.add_option("--seed", a->options.seed, "of the hold-outs and the order of measurement");
   app.add_option("-o,--output", a->options.output, "folder of the raw points");
   app.add_flag("--verify", a->verify,
@@ -177,7 +181,7 @@ Action declare_measure(CLI::App& app) {
   return [a] {
     a->options.budget = budget_of(*a);
     const auto device = device_of(a->options);
-    return a->verify ? verify(*device) : measure_and_write(*device, a->options);
+    return a->verify ? verify(*device, a->options) : measure_and_write(*device, a->options);
   };
 }
 
