@@ -60,16 +60,16 @@ Calibration calibrate_device(
   for (const auto& name : options.models) {
     wanted.models.push_back(read_measured_model(name, models));
   }
-  wanted.only = options.only;
+  wanted.selection = options.selection;
   if (all_jobs(device.facts(), wanted).empty()) {
-    throw InputError("--only leaves no operation to measure",
+    throw InputError("--only and --without leave no operation to measure",
                      "how their names begin: read, gemm, \"gemm fp8 \", \"experts bf16 "
                      "multi_stream\", decode_attention, all_to_all");
   }
   const Seconds start = steady_now();
   Calibration result;
   result.facts = device.facts();
-  result.verified = verify_all(device, options.only);
+  result.verified = verify_all(device, options.selection);
   Plan plan = make_plan(device.facts(), wanted);
   std::vector<Refusal> wrong = drop_wrong(plan, result.verified);
   Measuring how;
@@ -102,7 +102,7 @@ std::string calibration_report(const Calibration& c) {
   text += bandwidth_line(c);
   const auto loose = count(m.points, [](const Point& p) { return !p.converged; });
   const auto slowed = count(m.points, [](const Point& p) {
-    return p.after &&
+    return p.before && p.after &&
            ((p.before->throttle_reasons | p.after->throttle_reasons) & kSlowing) != 0;
   });
   text += fmt::format("{} points with a 95 % interval of the median above 1 %\n", loose);

@@ -19,7 +19,7 @@ struct MeasureOptions {
   Seconds budget{180};
   std::uint64_t seed = 1;
   std::vector<std::string> models;  // names or files whose shapes are added
-  std::vector<std::string> only;    // beginnings of the operations to measure; empty: all
+  Selection selection;              // of the operations to verify and measure
   std::filesystem::path output = "calibration";
 };
 

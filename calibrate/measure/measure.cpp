@@ -51,6 +51,10 @@ Summary sample_until_known(MeasuredDevice& device, const StoppingRule& rule,
   return summarize(times);
 }
 
+std::string how_to_go_round(const Operation& op) {
+  return " (--without \"" + family_of(op) + "\" leaves it out)";
+}
+
 Measurement measure(MeasuredDevice& device, const Plan& plan, const Measuring& how) {
   Measurement result;
   const Seconds start = how.clock();
@@ -78,7 +82,7 @@ Measurement measure(MeasuredDevice& device, const Plan& plan, const Measuring& h
     } catch (const OperationFailed& e) {
       result.refusals.push_back({job.op, std::string("failed: ") + e.what()});
     } catch (const WorldError& e) {
-      result.failure = e.what();
+      result.failure = e.what() + how_to_go_round(job.op);
       result.left_out += plan.jobs.size() - i;
       break;
     }

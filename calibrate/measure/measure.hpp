@@ -66,6 +66,9 @@ struct Measuring {
   Seconds keep_every{15};
 };
 
+// What to do where an operation has ended the device's work for this process.
+std::string how_to_go_round(const Operation& op);
+
 // A failing device ends the measurement; the points before it are kept. A failing operation is
 // a refusal.
 Measurement measure(MeasuredDevice& device, const Plan& plan, const Measuring& how);

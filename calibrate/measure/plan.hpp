@@ -43,7 +43,7 @@ struct PlanOptions {
   Seconds budget{180};
   std::uint64_t seed = 1;
   std::vector<MeasuredModel> models = {};
-  std::vector<std::string> only = {};  // see is_one_of
+  Selection selection = {};
 };
 
 // `jobs` in the order of measurement. The first `expected` fit the budget by their estimates;

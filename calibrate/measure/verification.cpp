@@ -9,10 +9,8 @@
 namespace moesim {
 namespace {
 
-// Same code on the device, whatever the shape.
 bool same_kernel(const Operation& a, const Operation& b) {
-  return a.kind == b.kind && a.dtype == b.dtype &&
-         (a.kind != OpKind::experts || a.backend == b.backend);
+  return family_of(a) == family_of(b);
 }
 
 // The first planned job of every kernel, so that nothing is timed unverified.
@@ -117,10 +115,10 @@ Operations verification_operations(const DeviceFacts& facts) {
   return list;
 }
 
-std::vector<Verified> verify_all(MeasuredDevice& device, const std::vector<std::string>& only) {
+std::vector<Verified> verify_all(MeasuredDevice& device, const Selection& selection) {
   std::vector<Verified> results;
   for (const Operation& op : verification_operations(device.facts())) {
-    if (!is_one_of(op, only)) continue;
+    if (!selects(selection, op)) continue;
     Verified v{op, "", "", {}};
     try {
       if (const auto result = device.verify(op, v.refusal)) v.result = *result;
@@ -128,7 +126,7 @@ std::vector<Verified> verify_all(MeasuredDevice& device, const std::vector<std::
       v.failure = e.what();
     } catch (const WorldError& e) {
       // A fault on a GPU stays with its context: nothing after it could be believed.
-      v.failure = e.what();
+      v.failure = e.what() + how_to_go_round(op);
       results.push_back(v);
       return results;
     }

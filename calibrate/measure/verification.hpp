@@ -25,9 +25,7 @@ struct Verified {
 std::vector<Operation> verification_operations(const DeviceFacts& facts);
 
 // A failing operation is written down; a failing device ends it: what is left is not run.
-// `only`: of those operations alone (is_one_of).
-std::vector<Verified> verify_all(MeasuredDevice& device,
-                                 const std::vector<std::string>& only = {});
+std::vector<Verified> verify_all(MeasuredDevice& device, const Selection& selection = {});
 
 // One line per operation: "right  gemm fp8 ...  error 0.002 of 0.03 allowed".
 std::string verification_report(const std::vector<Verified>& results);

@@ -113,7 +113,7 @@ TEST_CASE(
   dying.lost_after = 12;
   const Measurement n = run(dying, Seconds{180});
   CHECK(n.points.size() == 12);
-  CHECK(n.failure == "unspecified launch failure");
+  CHECK_THAT(n.failure, Catch::StartsWith("unspecified launch failure (--without \""));
 }
 
 TEST_CASE("a kernel that fails its check is not timed, and its failure is the reason given") {
@@ -161,8 +161,8 @@ TEST_CASE("what there is so far is kept every so often, whole") {
 
 TEST_CASE("only what is asked for is planned and verified") {
   FakeDevice device;
-  const std::vector<std::string> only{"gemm fp8 ", "experts bf16 multi"};
-  const Plan plan = make_plan(device.facts(), {.only = only});
+  const Selection only{.only = {"gemm fp8 ", "experts bf16 multi"}};
+  const Plan plan = make_plan(device.facts(), {.selection = only});
   REQUIRE(plan.jobs.size() > 200);
   for (const Job& job : plan.jobs) {
     const bool gemm = job.op.kind == OpKind::gemm && job.op.dtype == Dtype::fp8;
@@ -170,7 +170,21 @@ TEST_CASE("only what is asked for is planned and verified") {
            (job.op.kind == OpKind::experts && job.op.backend == ExpertBackend::multi_stream)));
   }
   CHECK(verify_all(device, only).size() == 3 + 6);
-  CHECK(verify_all(device, {"nothing"}).empty());
+  CHECK(verify_all(device, {.only = {"nothing"}}).empty());
+  for (const Job& job : make_plan(device.facts(), {.selection = {.without = {"gemm"}}}).jobs) {
+    CHECK(job.op.kind != OpKind::gemm);
+  }
+}
+
+TEST_CASE("every operation is selected by its family, and by no other family") {
+  FakeDevice device;
+  std::set<std::string> families;
+  for (const Job& job : all_jobs(device.facts(), {})) families.insert(family_of(job.op));
+  for (const Job& job : all_jobs(device.facts(), {})) {
+    for (const std::string& family : families) {
+      CHECK(selects({.only = {family}}, job.op) == (family == family_of(job.op)));
+    }
+  }
 }
 
 TEST_CASE("energy is joules per run: watts times the operation's time") {

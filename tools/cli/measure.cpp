@@ -101,7 +101,7 @@ std::unique_ptr<MeasuredDevice> device_of(const MeasureOptions& options) {
 }
 
 int verify(MeasuredDevice& device, const MeasureOptions& options) {
-  const auto results = verify_all(device, options.only);
+  const auto results = verify_all(device, options.selection);
   print(verification_report(results));
   const bool wrong =
       std::any_of(results.begin(), results.end(), [](const Verified& v) { return v.wrong(); });
@@ -172,8 +172,10 @@ Action declare_measure(CLI::App& app) {
   app.add_flag("--quick", a->quick, "30 seconds: the most important points only");
   app.add_option("--model", a->options.models,
                  "add this model's exact shapes (a name of `moesim list models`, or a file)");
-  app.add_option("--only", a->options.only,
+  app.add_option("--only", a->options.selection.only,
                  "only operations whose names begin so: gemm, \"experts bf16 multi_stream\"");
+  app.add_option("--without", a->options.selection.without,
+                 "no operations whose names begin so");
   app.add_option("--seed", a->options.seed, "of the hold-outs and the order of measurement");
   app.add_option("-o,--output", a->options.output, "folder of the raw points");
   app.add_flag("--verify", a->verify,
