@@ -40,6 +40,17 @@ std::string bandwidth_line(const Calibration& c) {
   return best > 0 ? fmt::format("memory: {} at best\n", to_display(BytesPerSecond{best})) : "";
 }
 
+// How the checks against the host went.
+std::string checks_line(const std::vector<Verified>& verified) {
+  const auto number = [&](auto holds) {
+    return std::count_if(verified.begin(), verified.end(), holds);
+  };
+  return fmt::format("checked against the host: {} right, {} wrong, {} not run\n",
+                     number([](const Verified& v) { return v.right(); }),
+                     number([](const Verified& v) { return v.wrong(); }),
+                     number([](const Verified& v) { return !v.right() && !v.wrong(); }));
+}
+
 }  // namespace
 
 std::unique_ptr<MeasuredDevice> open_device(const MeasureOptions& options) {
@@ -99,6 +110,7 @@ std::string calibration_report(const Calibration& c) {
       fmt::format("{}: {} points in {:.0f} s", c.facts.name, m.points.size(), m.spent.value);
   if (c.facts.demonstration) text += " (a demonstration: this is no GPU)";
   text += "\n";
+  text += checks_line(c.verified);
   text += bandwidth_line(c);
   const auto loose = count(m.points, [](const Point& p) { return !p.converged; });
   const auto slowed = count(m.points, [](const Point& p) {
