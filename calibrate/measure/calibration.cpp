@@ -62,7 +62,8 @@ std::unique_ptr<MeasuredDevice> open_device(const MeasureOptions& options) {
 }
 
 Calibration calibrate_device(
-    MeasuredDevice& device, const MeasureOptions& options, const std::filesystem::path& models,
+    MeasuredDevice& device, std::vector<Verified> verified, const MeasureOptions& options,
+    const std::filesystem::path& models,
     const std::function<void(std::size_t, std::size_t, Seconds, const Job&)>& progress,
     const std::function<bool()>& interrupted) {
   PlanOptions wanted;
@@ -77,14 +78,13 @@ Calibration calibrate_device(
                      "how their names begin: read, gemm, \"gemm fp8 \", \"experts bf16 "
                      "multi_stream\", decode_attention, all_to_all");
   }
-  const Seconds start = steady_now();
   Calibration result;
   result.facts = device.facts();
-  result.verified = verify_all(device, options.selection);
+  result.verified = std::move(verified);
   Plan plan = make_plan(device.facts(), wanted);
   std::vector<Refusal> wrong = drop_wrong(plan, result.verified);
   Measuring how;
-  how.budget = std::max(Seconds{0}, options.budget - (steady_now() - start));
+  how.budget = options.budget;
   how.clock = steady_now;
   // A shared processor is too noisy for the rule; points say that they did not converge.
   if (result.facts.demonstration) how.rule.longest = Seconds{0.1};

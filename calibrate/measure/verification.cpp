@@ -115,22 +115,27 @@ Operations verification_operations(const DeviceFacts& facts) {
   return list;
 }
 
+Verified verify_one(MeasuredDevice& device, const Operation& op) {
+  Verified v{op, "", "", {}};
+  try {
+    if (const auto result = device.verify(op, v.refusal)) v.result = *result;
+  } catch (const OperationFailed& e) {
+    v.failure = e.what();
+  }
+  return v;
+}
+
 std::vector<Verified> verify_all(MeasuredDevice& device, const Selection& selection) {
   std::vector<Verified> results;
   for (const Operation& op : verification_operations(device.facts())) {
     if (!selects(selection, op)) continue;
-    Verified v{op, "", "", {}};
     try {
-      if (const auto result = device.verify(op, v.refusal)) v.result = *result;
-    } catch (const OperationFailed& e) {
-      v.failure = e.what();
+      results.push_back(verify_one(device, op));
     } catch (const WorldError& e) {
       // A fault on a GPU stays with its context: nothing after it could be believed.
-      v.failure = e.what() + how_to_go_round(op);
-      results.push_back(v);
+      results.push_back({op, "", e.what() + how_to_go_round(op), {}});
       return results;
     }
-    results.push_back(v);
   }
   return results;
 }

@@ -12,6 +12,7 @@
 #include "calibrate/devices.hpp"
 #include "calibrate/fit.hpp"
 #include "calibrate/measure/calibration.hpp"
+#include "calibrate/measure/verify_apart.hpp"
 #include "calibrate/profile_io.hpp"
 #include "calibrate/profiles.hpp"
 #include "calibrate/show.hpp"
@@ -101,11 +102,19 @@ std::unique_ptr<MeasuredDevice> device_of(const MeasureOptions& options) {
   }
 }
 
-int verify(MeasuredDevice& device, const MeasureOptions& options) {
-  const auto results = verify_all(device, options.selection);
+// Before this process opens the device: see verify_apart.hpp.
+std::vector<ApartCheck> check_apart(const MeasureOptions& options) {
+  if (options.backend != "cuda") return {};
+  return verify_apart({.open = [&] { return open_device(options); },
+                       .selection = options.selection,
+                       .interrupted = [] { return asked_to_stop != 0; }});
+}
+
+int report_checks(const std::vector<Verified>& results) {
   print(verification_report(results));
   const bool wrong =
       std::any_of(results.begin(), results.end(), [](const Verified& v) { return v.wrong(); });
+  if (asked_to_stop != 0) return kInterrupted;
   return wrong ? kFailed : kDone;
 }
 
@@ -140,13 +149,13 @@ void fit_and_write(const Calibration& calibration, const std::filesystem::path& 
   throw WorldError(fmt::format("the raw points are kept, no profile is fitted: {}", e.what()));
 }
 
-int measure_and_write(MeasuredDevice& device, const MeasureOptions& options) {
-  stop_on_interrupt();
+int measure_and_write(MeasuredDevice& device, std::vector<Verified> verified,
+                      const MeasureOptions& options) {
   Calibration calibration;
   {
     Progress progress;
     calibration = calibrate_device(
-        device, options, data_folder() / "scenarios" / "models",
+        device, std::move(verified), options, data_folder() / "scenarios" / "models",
         [&](std::size_t done, std::size_t expected, Seconds left, const Job& job) {
           progress.show(done, expected, left, job);
         },
@@ -183,12 +192,18 @@ Action declare_measure(CLI::App& app) {
                "compare every kernel with a computation on the host, and time nothing");
   return [a] {
     a->options.budget = budget_of(*a);
-    // Starting the device is paid from the budget too: a second or two.
+    stop_on_interrupt();
+    // Starting the device and checking its kernels is paid from the budget too.
     const auto start = std::chrono::steady_clock::now();
+    const std::vector<ApartCheck> checks = check_apart(a->options);
     const auto device = device_of(a->options);
+    std::vector<Verified> verified = a->options.backend == "cuda"
+                                         ? with_operations(checks, device->facts())
+                                         : verify_all(*device, a->options.selection);
+    if (a->verify) return report_checks(verified);
     a->options.budget -= Seconds{
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
-    return a->verify ? verify(*device, a->options) : measure_and_write(*device, a->options);
+    return measure_and_write(*device, std::move(verified), a->options);
   };
 }
 
