@@ -38,6 +38,7 @@ struct Device {
   void drop() {
     timer.reset();
     work.reset();
+    cudaGetLastError();  // whatever it was, it was the operation's before
     session.begin();
   }
 };

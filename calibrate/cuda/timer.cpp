@@ -9,7 +9,8 @@ namespace moesim_cuda {
 namespace {
 
 constexpr double kWarmUp = 5e-3;
-constexpr double kFastest = 1e-7;  // nothing on a GPU takes less
+constexpr double kFastest = 1e-7;     // nothing on a GPU takes less
+constexpr double kLongestStep = 0.3;  // of the energy counter
 
 double since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -118,19 +119,35 @@ std::vector<double> Timer::sample(int count) {
   return times;
 }
 
+// The counter moves in steps of up to a tenth of a second: from one step to another, all that
+// was drawn between them is counted.
+double Timer::energy_at_step() {
+  const double first = session_.nvml ? session_.nvml->energy() : -1;
+  const auto start = std::chrono::steady_clock::now();
+  double now = first;
+  while (first >= 0 && now <= first && since(start) < kLongestStep) {
+    now = session_.nvml->energy();
+  }
+  return now;
+}
+
 Timer::Loop Timer::energy(double seconds) {
   Loop loop;
-  const double before = session_.nvml ? session_.nvml->energy() : -1;
+  const double before = energy_at_step();
   if (before < 0) return loop;
   const auto start = std::chrono::steady_clock::now();
-  while (since(start) < seconds) {
+  double after = before, last = -1;
+  while (since(start) < seconds + kLongestStep && (last < 0 || after <= last)) {
     // A few at a time: the queue is never empty for long, and never long.
     for (int i = 0; i < 16; ++i) replay();
     check(cudaStreamSynchronize(session_.stream), "running the operation");
     loop.runs += 16.0 * runs_ * work_.repeats();
+    if (since(start) < seconds) continue;
+    last = last < 0 ? session_.nvml->energy() : after;
+    after = session_.nvml->energy();
   }
   loop.seconds = since(start);
-  loop.joules = session_.nvml->energy() - before;
+  loop.joules = after - before;
   return loop;
 }
 

@@ -34,6 +34,7 @@ class Timer {
   void replay();
   void record(std::size_t event);
   double between(std::size_t first, std::size_t second);
+  double energy_at_step();
 
   Session& session_;
   Work& work_;
