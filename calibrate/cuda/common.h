@@ -33,7 +33,12 @@ inline void check(cudaError_t status, const char* what) {
 }
 inline void check(cublasStatus_t status, const char* what) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
-  throw Failure(std::string(what) + ": " + cublasGetStatusString(status));
+  const std::string text = std::string(what) + ": " + cublasGetStatusString(status);
+  // The library's own refusal of this shape, format or GPU: no fault.
+  if (status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_ARCH_MISMATCH) {
+    throw Refusal(text);
+  }
+  throw Failure(text);
 }
 
 // What CUDA's libraries make and the module owns: destroyed with its last owner, also where a

@@ -102,15 +102,12 @@ class GroupedBatched final : public GroupedGemm {
   void run(cudaStream_t, int copy) override {
 #if CUBLAS_VERSION >= 120500
     const Table& t = tables_[static_cast<std::size_t>(copy)];
-    const auto status = cublasGemmGroupedBatchedEx(
-        session_.blas, t.op_w.data(), t.op_x.data(), t.n.data(), t.rows.data(), t.k.data(),
-        t.alpha.data(), t.w, CUDA_R_16BF, t.k.data(), t.x, CUDA_R_16BF, t.k.data(),
-        t.beta.data(), t.y, CUDA_R_16BF, t.n.data(), static_cast<int>(t.rows.size()),
-        t.size.data(), CUBLAS_COMPUTE_32F);
-    if (status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_ARCH_MISMATCH) {
-      throw Refusal("cublasGemmGroupedBatchedEx: not supported");
-    }
-    check(status, "multiplying with cublasGemmGroupedBatchedEx");
+    check(cublasGemmGroupedBatchedEx(
+              session_.blas, t.op_w.data(), t.op_x.data(), t.n.data(), t.rows.data(),
+              t.k.data(), t.alpha.data(), t.w, CUDA_R_16BF, t.k.data(), t.x, CUDA_R_16BF,
+              t.k.data(), t.beta.data(), t.y, CUDA_R_16BF, t.n.data(),
+              static_cast<int>(t.rows.size()), t.size.data(), CUBLAS_COMPUTE_32F),
+          "multiplying with cublasGemmGroupedBatchedEx");
 #else
     (void)copy;
 #endif

@@ -142,14 +142,10 @@ void LtGemm::run(const Operands& o, cudaStream_t stream) {
   const bool int8 = dtype_ == MOESIM_INT8;
   const void* alpha = int8 ? static_cast<const void*>(&one_i) : &alpha_;
   const void* beta = int8 ? static_cast<const void*>(&zero_i) : &zero;
-  const auto status =
-      cublasLtMatmul(session_.lt, operation_.get(), alpha, o.w, w_.get(), o.x, x_.get(), beta,
-                     o.y, y_.get(), o.y, y_.get(), chosen_ ? &algorithm_ : nullptr,
-                     workspace_ > 0 ? o.workspace : nullptr, workspace_, stream);
-  if (!chosen_ && status == CUBLAS_STATUS_NOT_SUPPORTED) {
-    throw Refusal("cuBLASLt has no algorithm");
-  }
-  check(status, "multiplying with cuBLASLt");
+  check(cublasLtMatmul(session_.lt, operation_.get(), alpha, o.w, w_.get(), o.x, x_.get(), beta,
+                       o.y, y_.get(), o.y, y_.get(), chosen_ ? &algorithm_ : nullptr,
+                       workspace_ > 0 ? o.workspace : nullptr, workspace_, stream),
+        "multiplying with cuBLASLt");
 }
 
 }  // namespace moesim_cuda
