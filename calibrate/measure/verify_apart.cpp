@@ -167,8 +167,8 @@ struct Stop {
 
 Stop listen(Child& child, const Apart& how, std::vector<ApartCheck>& checks) {
   Stop stop;
-  while (true) {
-    const Cells line = child.next(how.patience, how.interrupted, stop.why);
+  for (Seconds patience = how.starting;; patience = how.patience) {
+    const Cells line = child.next(patience, how.interrupted, stop.why);
     if (line.empty() || line[0] == "end") return stop;
     if (line[0] == "lost" && line.size() == 2) {
       stop.why = line[1];

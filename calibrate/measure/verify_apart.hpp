@@ -22,12 +22,13 @@ struct ApartCheck {
 struct Apart {
   std::function<std::unique_ptr<MeasuredDevice>()> open;  // called in the child alone
   Selection selection;
-  Seconds patience{45};               // with one operation, starting the device included
+  Seconds starting{120};              // what starting the device may take: libraries load cold
+  Seconds patience{45};               // what one operation may
   std::function<bool()> interrupted;  // may be empty
 };
 
 // Before this process opens the device itself: CUDA does not survive a fork. Empty where the
-// device cannot be opened. Throws WorldError where no process can be started.
+// device cannot be opened there. Throws WorldError where no process can be started.
 std::vector<ApartCheck> verify_apart(const Apart& how);
 
 // Once the device is open here too.

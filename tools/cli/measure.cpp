@@ -198,9 +198,9 @@ Action declare_measure(CLI::App& app) {
     const auto start = std::chrono::steady_clock::now();
     const std::vector<ApartCheck> checks = check_apart(a->options);
     const auto device = device_of(a->options);
-    std::vector<Verified> verified = a->options.backend == "cuda"
-                                         ? with_operations(checks, device->facts())
-                                         : verify_all(*device, a->options.selection);
+    std::vector<Verified> verified = checks.empty() && asked_to_stop == 0
+                                         ? verify_all(*device, a->options.selection)
+                                         : with_operations(checks, device->facts());
     if (a->verify) return report_checks(verified);
     const Seconds spent{
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
