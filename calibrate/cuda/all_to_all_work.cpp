@@ -30,8 +30,23 @@ struct Communicators {
   Communicators(const Communicators&) = delete;
   Communicators& operator=(const Communicators&) = delete;
 
+  // Ends every rank's exchange, so that none waits for one that failed. Any thread, any number
+  // of times; none can be used afterwards.
+  void abort() {
+    const std::lock_guard lock(aborting_);
+    for (NcclComm& comm : of_rank) {
+      if (comm != nullptr) nccl->comm_abort(comm);
+      comm = nullptr;
+    }
+    broken = true;
+  }
+
   std::unique_ptr<Nccl> nccl;
   std::vector<NcclComm> of_rank;
+  bool broken = false;
+
+ private:
+  std::mutex aborting_;
 };
 
 namespace {
@@ -85,8 +100,8 @@ class Barrier {
 struct Rank {
   int device = 0;
   NcclComm comm = nullptr;
-  cudaStream_t stream = nullptr;
-  cudaEvent_t start = nullptr, stop = nullptr;
+  Stream stream;
+  Event start, stop;
   Buffer out, in;
   double seconds = 0;
 };
@@ -98,7 +113,7 @@ class AllToAllWork final : public Work {
     int devices = 0;
     moesim_cuda::check(cudaGetDeviceCount(&devices), "counting GPUs");
     if (op.ranks < 1 || op.ranks > devices) throw Refusal("fewer GPUs than ranks");
-    const bool made = session.communicators != nullptr &&
+    const bool made = session.communicators != nullptr && !session.communicators->broken &&
                       session.communicators->of_rank.size() == ranks_.size();
     if (!made) {
       session.communicators = std::make_shared<Communicators>(static_cast<int>(op.ranks));
@@ -111,11 +126,7 @@ class AllToAllWork final : public Work {
   ~AllToAllWork() override {
     for (Rank& r : ranks_) {
       cudaSetDevice(r.device);
-      if (r.start != nullptr) cudaEventDestroy(r.start);
-      if (r.stop != nullptr) cudaEventDestroy(r.stop);
-      if (r.stream != nullptr) cudaStreamDestroy(r.stream);
-      r.out = Buffer();
-      r.in = Buffer();
+      r = Rank();
     }
     cudaSetDevice(session_.ordinal);
   }
@@ -167,10 +178,9 @@ class AllToAllWork final : public Work {
       rank.device = static_cast<int>(r);
       rank.comm = session_.communicators->of_rank[r];
       moesim_cuda::check(cudaSetDevice(rank.device), "selecting a GPU");
-      moesim_cuda::check(cudaStreamCreateWithFlags(&rank.stream, cudaStreamNonBlocking),
-                         "making a stream");
-      moesim_cuda::check(cudaEventCreate(&rank.start), "making an event");
-      moesim_cuda::check(cudaEventCreate(&rank.stop), "making an event");
+      rank.stream = make_stream();
+      rank.start = make_event();
+      rank.stop = make_event();
       std::size_t sent = 0, received = 0;
       for (std::size_t other = 0; other < n; ++other) {
         sent += matrix_[r * n + other];
@@ -178,8 +188,8 @@ class AllToAllWork final : public Work {
       }
       rank.out = Buffer(std::max<std::size_t>(sent, 16));
       rank.in = Buffer(std::max<std::size_t>(received, 16));
-      fill_random(rank.out.data(), rank.out.bytes(), Format::int8, r, rank.stream);
-      moesim_cuda::check(cudaStreamSynchronize(rank.stream), "filling buffers");
+      fill_random(rank.out.data(), rank.out.bytes(), Format::int8, r, rank.stream.get());
+      moesim_cuda::check(cudaStreamSynchronize(rank.stream.get()), "filling buffers");
     }
     cudaSetDevice(session_.ordinal);
     once(1);
@@ -195,12 +205,12 @@ class AllToAllWork final : public Work {
       const int peer = static_cast<int>(other);
       if (sent > 0) {
         nccl_->check(nccl_->send(rank.out.data() + out, sent, Nccl::kBytes, peer, rank.comm,
-                                 rank.stream),
+                                 rank.stream.get()),
                      "sending");
       }
       if (received > 0) {
         nccl_->check(nccl_->receive(rank.in.data() + in, received, Nccl::kBytes, peer,
-                                    rank.comm, rank.stream),
+                                    rank.comm, rank.stream.get()),
                      "receiving");
       }
       out += sent;
@@ -212,14 +222,16 @@ class AllToAllWork final : public Work {
   // One thread's part: all start together, each times its own stream.
   void run_rank(std::size_t me, int iterations, Barrier& barrier) {
     Rank& rank = ranks_[me];
-    moesim_cuda::check(cudaSetDevice(rank.device), "selecting a GPU");
-    barrier.wait();
-    moesim_cuda::check(cudaEventRecord(rank.start, rank.stream), "recording an event");
+    const cudaError_t selected = cudaSetDevice(rank.device);
+    barrier.wait();  // before anything may throw: everyone comes
+    moesim_cuda::check(selected, "selecting a GPU");
+    cudaEvent_t const start = rank.start.get(), stop = rank.stop.get();
+    moesim_cuda::check(cudaEventRecord(start, rank.stream.get()), "recording an event");
     for (int i = 0; i < iterations; ++i) exchange(me);
-    moesim_cuda::check(cudaEventRecord(rank.stop, rank.stream), "recording an event");
-    moesim_cuda::check(cudaEventSynchronize(rank.stop), "exchanging");
+    moesim_cuda::check(cudaEventRecord(stop, rank.stream.get()), "recording an event");
+    moesim_cuda::check(cudaEventSynchronize(stop), "exchanging");
     float ms = 0;
-    moesim_cuda::check(cudaEventElapsedTime(&ms, rank.start, rank.stop), "reading events");
+    moesim_cuda::check(cudaEventElapsedTime(&ms, start, stop), "reading events");
     rank.seconds = ms * 1e-3 / iterations;
   }
 
@@ -233,6 +245,7 @@ class AllToAllWork final : public Work {
           run_rank(r, iterations, barrier);
         } catch (...) {
           faults[r] = std::current_exception();
+          session_.communicators->abort();
         }
       });
     }

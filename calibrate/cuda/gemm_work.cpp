@@ -14,13 +14,14 @@ class GemmWork final : public Work {
       : session_(session),
         op_(op),
         format_{op.dtype},
-        gemm_(session, op.dtype, op.m, op.n, op.k, 1 / std::sqrt(static_cast<double>(op.k))) {
+        gemm_(session, op.dtype, op.m, op.n, op.k, 1 / std::sqrt(static_cast<double>(op.k)),
+              256) {
     const auto rows = static_cast<std::size_t>(gemm_.padded_rows());
     const auto n = static_cast<std::size_t>(op.n), k = static_cast<std::size_t>(op.k);
     const std::size_t element = size_of(format_.input());
     weight_bytes_ = (n * k * element + 255) / 256 * 256;
-    const std::size_t rest = rows * k * element + rows * n * format_.output_bytes();
-    copies_ = session.rotation(weight_bytes_ + rest);
+    // The activations do not count: written just before, they are in the cache in a model too.
+    copies_ = session.rotation(weight_bytes_);
     weights_ = static_cast<char*>(
         session.random(format_.input(), weight_bytes_ * static_cast<std::size_t>(copies_)));
     operands_.x = session.random(format_.input(), rows * k * element);

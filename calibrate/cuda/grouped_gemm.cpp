@@ -14,36 +14,31 @@ class MultiStream final : public GroupedGemm {
  public:
   MultiStream(Session& session, GroupedShape shape)
       : session_(session), shape_(std::move(shape)) {
+    // Operands begin at any row.
+    const std::int64_t element = shape_.dtype == MOESIM_BF16 ? 2 : 1;
+    const std::uint32_t alignment = common_alignment(shape_.k * element, shape_.n * 2);
     for (const auto& groups : shape_.copies) {
       for (const Group& g : groups) {
         if (gemms_.count(g.rows) != 0) continue;
         gemms_.emplace(g.rows, std::make_unique<LtGemm>(session, shape_.dtype, g.rows, shape_.n,
-                                                        shape_.k, shape_.alpha));
+                                                        shape_.k, shape_.alpha, alignment));
       }
     }
-    check(cudaEventCreateWithFlags(&fork_, cudaEventDisableTiming), "making an event");
-    for (std::size_t i = 0; i < streams_.size(); ++i) {
-      check(cudaStreamCreateWithFlags(&streams_[i], cudaStreamNonBlocking), "making a stream");
-      check(cudaEventCreateWithFlags(&joins_[i], cudaEventDisableTiming), "making an event");
-    }
-  }
-  ~MultiStream() override {
-    for (cudaEvent_t e : joins_) cudaEventDestroy(e);
-    for (cudaStream_t s : streams_) cudaStreamDestroy(s);
-    cudaEventDestroy(fork_);
+    for (Stream& stream : streams_) stream = make_stream();
+    for (Event& event : joins_) event = make_event(cudaEventDisableTiming);
   }
 
   void run(cudaStream_t stream, int copy) override {
     const auto& groups = shape_.copies[static_cast<std::size_t>(copy)];
     const std::size_t used = std::min(streams_.size(), groups.size());
-    check(cudaEventRecord(fork_, stream), "forking streams");
+    check(cudaEventRecord(fork_.get(), stream), "forking streams");
     for (std::size_t i = 0; i < used; ++i) {
-      check(cudaStreamWaitEvent(streams_[i], fork_), "forking streams");
+      check(cudaStreamWaitEvent(streams_[i].get(), fork_.get()), "forking streams");
     }
     for (std::size_t i = 0; i < groups.size(); ++i) multiply(groups[i], i % used);
     for (std::size_t i = 0; i < used; ++i) {
-      check(cudaEventRecord(joins_[i], streams_[i]), "joining streams");
-      check(cudaStreamWaitEvent(stream, joins_[i]), "joining streams");
+      check(cudaEventRecord(joins_[i].get(), streams_[i].get()), "joining streams");
+      check(cudaStreamWaitEvent(stream, joins_[i].get()), "joining streams");
     }
   }
 
@@ -54,15 +49,15 @@ class MultiStream final : public GroupedGemm {
     o.w = at.w, o.x = at.x, o.y = at.y;
     o.w_scale = shape_.w_scale, o.x_scale = shape_.x_scale;
     o.workspace = session_.workspace.data() + lane * (kWorkspace / kWorkspaceParts);
-    gemms_.at(group.rows)->run(o, streams_[lane]);
+    gemms_.at(group.rows)->run(o, streams_[lane].get());
   }
 
   Session& session_;
   GroupedShape shape_;
   std::map<std::int64_t, std::unique_ptr<LtGemm>> gemms_;  // by rows
-  std::array<cudaStream_t, kWorkspaceParts> streams_{};
-  std::array<cudaEvent_t, kWorkspaceParts> joins_{};
-  cudaEvent_t fork_ = nullptr;
+  std::array<Stream, kWorkspaceParts> streams_;
+  std::array<Event, kWorkspaceParts> joins_;
+  Event fork_ = make_event(cudaEventDisableTiming);
 };
 
 // Every expert padded to the most loaded one, active or not: what a batch without groups costs.
@@ -107,15 +102,12 @@ class GroupedBatched final : public GroupedGemm {
   void run(cudaStream_t, int copy) override {
 #if CUBLAS_VERSION >= 120500
     const Table& t = tables_[static_cast<std::size_t>(copy)];
-    const auto status = cublasGemmGroupedBatchedEx(
-        session_.blas, t.op_w.data(), t.op_x.data(), t.n.data(), t.rows.data(), t.k.data(),
-        t.alpha.data(), t.w, CUDA_R_16BF, t.k.data(), t.x, CUDA_R_16BF, t.k.data(),
-        t.beta.data(), t.y, CUDA_R_16BF, t.n.data(), static_cast<int>(t.rows.size()),
-        t.size.data(), CUBLAS_COMPUTE_32F);
-    if (status == CUBLAS_STATUS_NOT_SUPPORTED) {
-      throw Refusal("cublasGemmGroupedBatchedEx: not supported");
-    }
-    check(status, "multiplying with cublasGemmGroupedBatchedEx");
+    check(cublasGemmGroupedBatchedEx(
+              session_.blas, t.op_w.data(), t.op_x.data(), t.n.data(), t.rows.data(),
+              t.k.data(), t.alpha.data(), t.w, CUDA_R_16BF, t.k.data(), t.x, CUDA_R_16BF,
+              t.k.data(), t.beta.data(), t.y, CUDA_R_16BF, t.n.data(),
+              static_cast<int>(t.rows.size()), t.size.data(), CUBLAS_COMPUTE_32F),
+          "multiplying with cublasGemmGroupedBatchedEx");
 #else
     (void)copy;
 #endif

@@ -6,15 +6,10 @@
 #include <memory>
 #include <vector>
 
+#include "calibrate/cuda/routing.h"
 #include "calibrate/cuda/session.h"
 
 namespace moesim_cuda {
-
-struct Group {
-  std::int64_t rows = 0;
-  std::int64_t first_row = 0;  // in x and y
-  std::int64_t expert = 0;     // whose weights
-};
 
 struct GroupedShape {
   int dtype = 0;

@@ -232,7 +232,7 @@ __global__ void swiglu_kernel(const uint4* in, void* out, bool to_fp8, int row_v
     }
     const std::size_t at = row * row_vectors + i;
     if (to_fp8) {
-      __nv_fp8_e4m3 eight[8];
+      __align__(8) __nv_fp8_e4m3 eight[8];
 #pragma unroll
       for (int c = 0; c < 8; ++c) eight[c] = __nv_fp8_e4m3(g.value[c]);
       static_cast<uint2*>(out)[at] = *reinterpret_cast<const uint2*>(eight);

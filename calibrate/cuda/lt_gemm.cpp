@@ -34,8 +34,14 @@ std::int64_t block_scales_of_rows(std::int64_t m, std::int64_t k) {
   return round_up(m, 4) * ((k + 127) / 128);
 }
 
+std::uint32_t common_alignment(std::int64_t a, std::int64_t b) {
+  std::uint32_t alignment = 256;
+  while ((a % alignment) != 0 || (b % alignment) != 0) alignment /= 2;
+  return alignment;
+}
+
 LtGemm::LtGemm(Session& session, int dtype, std::int64_t m, std::int64_t n, std::int64_t k,
-               double alpha)
+               double alpha, std::uint32_t alignment)
     : session_(session),
       dtype_(dtype),
       rows_(dtype == MOESIM_FP8_BLOCK ? round_up(m, 4) : m),
@@ -48,82 +54,97 @@ LtGemm::LtGemm(Session& session, int dtype, std::int64_t m, std::int64_t n, std:
     throw Refusal("cuBLASLt multiplies 128-block scaled fp8 on compute capability 9.0 only");
   }
   describe(n, k);
-  find_algorithm();
-}
-
-LtGemm::~LtGemm() {
-  if (y_ != nullptr) cublasLtMatrixLayoutDestroy(y_);
-  if (x_ != nullptr) cublasLtMatrixLayoutDestroy(x_);
-  if (w_ != nullptr) cublasLtMatrixLayoutDestroy(w_);
-  if (operation_ != nullptr) cublasLtMatmulDescDestroy(operation_);
+  find_algorithm(alignment);
 }
 
 void LtGemm::describe(std::int64_t n, std::int64_t k) {
   const bool int8 = dtype_ == MOESIM_INT8;
-  check(cublasLtMatmulDescCreate(&operation_, int8 ? CUBLAS_COMPUTE_32I : CUBLAS_COMPUTE_32F,
+  cublasLtMatmulDesc_t made = nullptr;
+  check(cublasLtMatmulDescCreate(&made, int8 ? CUBLAS_COMPUTE_32I : CUBLAS_COMPUTE_32F,
                                  int8 ? CUDA_R_32I : CUDA_R_32F),
         "describing a matrix product to cuBLASLt");
-  set(operation_, CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
+  operation_.reset(made);
+  set(made, CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
   if (dtype_ == MOESIM_FP8) {
-    set(operation_, CUBLASLT_MATMUL_DESC_FAST_ACCUM, static_cast<std::int8_t>(1));
+    set(made, CUBLASLT_MATMUL_DESC_FAST_ACCUM, static_cast<std::int8_t>(1));
   }
   if (dtype_ == MOESIM_FP8_BLOCK) {
 #if CUBLAS_VERSION >= 120900
-    set(operation_, CUBLASLT_MATMUL_DESC_A_SCALE_MODE,
+    set(made, CUBLASLT_MATMUL_DESC_A_SCALE_MODE,
         static_cast<std::int32_t>(CUBLASLT_MATMUL_MATRIX_SCALE_BLK128x128_32F));
-    set(operation_, CUBLASLT_MATMUL_DESC_B_SCALE_MODE,
+    set(made, CUBLASLT_MATMUL_DESC_B_SCALE_MODE,
         static_cast<std::int32_t>(CUBLASLT_MATMUL_MATRIX_SCALE_VEC128_32F));
 #else
     throw Refusal("128-block scaled fp8 needs a module built with cuBLAS 12.9 or newer");
 #endif
   }
-  const auto columns = static_cast<std::uint64_t>(rows_);
-  const cudaDataType_t in = input_type(dtype_);
-  check(cublasLtMatrixLayoutCreate(&w_, in, static_cast<std::uint64_t>(k),
-                                   static_cast<std::uint64_t>(n), k),
-        "describing weights");
-  check(cublasLtMatrixLayoutCreate(&x_, in, static_cast<std::uint64_t>(k), columns, k),
-        "describing activations");
-  check(cublasLtMatrixLayoutCreate(&y_, int8 ? CUDA_R_32I : CUDA_R_16BF,
-                                   static_cast<std::uint64_t>(n), columns, n),
-        "describing results");
+  const auto layout = [](cudaDataType_t type, std::int64_t rows, std::int64_t columns) {
+    cublasLtMatrixLayout_t l = nullptr;
+    check(cublasLtMatrixLayoutCreate(&l, type, static_cast<std::uint64_t>(rows),
+                                     static_cast<std::uint64_t>(columns), rows),
+          "describing a matrix to cuBLASLt");
+    return Layout(l);
+  };
+  w_ = layout(input_type(dtype_), k, n);
+  x_ = layout(input_type(dtype_), k, rows_);
+  y_ = layout(int8 ? CUDA_R_32I : CUDA_R_16BF, n, rows_);
 }
 
-void LtGemm::find_algorithm() {
+// cuBLASLt's own first choice, as an engine would take it.
+bool LtGemm::ask_for_algorithm(std::uint32_t alignment, std::size_t workspace) {
+  cublasLtMatmulPreference_t made = nullptr;
+  check(cublasLtMatmulPreferenceCreate(&made), "asking for an algorithm");
+  const Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy> preference(made);
+  const auto prefer = [made](cublasLtMatmulPreferenceAttributes_t attribute,
+                             const auto& value) {
+    check(cublasLtMatmulPreferenceSetAttribute(made, attribute, &value, sizeof(value)),
+          "asking for an algorithm");
+  };
+  prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspace);
+  prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment);
+  prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment);
+  prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment);
+  prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment);
+  cublasLtMatmulHeuristicResult_t result{};
+  int found = 0;
+  const auto status =
+      cublasLtMatmulAlgoGetHeuristic(session_.lt, operation_.get(), w_.get(), x_.get(),
+                                     y_.get(), y_.get(), made, 1, &result, &found);
+  chosen_ =
+      status == CUBLAS_STATUS_SUCCESS && found > 0 && result.state == CUBLAS_STATUS_SUCCESS;
+  algorithm_ = result.algo;
+  workspace_ = workspace;
+  return chosen_;
+}
+
+void LtGemm::find_algorithm(std::uint32_t alignment) {
   // Scale pointers take part in the heuristic's alignment check, so they need a value now.
   if (dtype_ == MOESIM_FP8 || dtype_ == MOESIM_FP8_BLOCK) {
     const void* any = session_.workspace.data();
-    set(operation_, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, any);
-    set(operation_, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, any);
+    set(operation_.get(), CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, any);
+    set(operation_.get(), CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, any);
   }
-  cublasLtMatmulPreference_t preference = nullptr;
-  check(cublasLtMatmulPreferenceCreate(&preference), "asking for an algorithm");
-  const std::size_t workspace = kWorkspace / kWorkspaceParts;
-  cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-                                       &workspace, sizeof(workspace));
-  cublasLtMatmulHeuristicResult_t result{};
-  int found = 0;
-  const auto status = cublasLtMatmulAlgoGetHeuristic(session_.lt, operation_, w_, x_, y_, y_,
-                                                     preference, 1, &result, &found);
-  cublasLtMatmulPreferenceDestroy(preference);
-  if (status != CUBLAS_STATUS_SUCCESS || found == 0) {
-    throw Refusal(std::string("cuBLASLt has no algorithm: ") + cublasGetStatusString(status));
-  }
-  algorithm_ = result.algo;
+  if (ask_for_algorithm(alignment, kWorkspace / kWorkspaceParts)) return;
+  if (ask_for_algorithm(alignment, 0)) return;
+  // For int8 some versions name no algorithm when asked, and yet have one as they multiply.
+  if (dtype_ != MOESIM_INT8) throw Refusal("cuBLASLt has no algorithm");
 }
 
 void LtGemm::run(const Operands& o, cudaStream_t stream) {
   if (dtype_ == MOESIM_FP8 || dtype_ == MOESIM_FP8_BLOCK) {
-    set(operation_, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, static_cast<const void*>(o.w_scale));
-    set(operation_, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, static_cast<const void*>(o.x_scale));
+    set(operation_.get(), CUBLASLT_MATMUL_DESC_A_SCALE_POINTER,
+        static_cast<const void*>(o.w_scale));
+    set(operation_.get(), CUBLASLT_MATMUL_DESC_B_SCALE_POINTER,
+        static_cast<const void*>(o.x_scale));
   }
   const float zero = 0;
   const std::int32_t one_i = 1, zero_i = 0;
   const bool int8 = dtype_ == MOESIM_INT8;
   const void* alpha = int8 ? static_cast<const void*>(&one_i) : &alpha_;
   const void* beta = int8 ? static_cast<const void*>(&zero_i) : &zero;
-  check(cublasLtMatmul(session_.lt, operation_, alpha, o.w, w_, o.x, x_, beta, o.y, y_, o.y, y_,
-                       &algorithm_, o.workspace, kWorkspace / kWorkspaceParts, stream),
+  check(cublasLtMatmul(session_.lt, operation_.get(), alpha, o.w, w_.get(), o.x, x_.get(), beta,
+                       o.y, y_.get(), o.y, y_.get(), chosen_ ? &algorithm_ : nullptr,
+                       workspace_ > 0 ? o.workspace : nullptr, workspace_, stream),
         "multiplying with cuBLASLt");
 }
 

@@ -19,10 +19,10 @@ struct GemmFormat {
 
 class LtGemm {
  public:
-  // Throws Refusal where cuBLASLt has no algorithm for it on this GPU.
+  // `alignment`: of every operand that run() will be given, in bytes, a power of two. Throws
+  // Refusal where cuBLASLt has no algorithm for it on this GPU.
   LtGemm(Session& session, int dtype, std::int64_t m, std::int64_t n, std::int64_t k,
-         double alpha);
-  ~LtGemm();
+         double alpha, std::uint32_t alignment);
   LtGemm(LtGemm&&) = delete;
 
   // w_scale and x_scale: device f32, one each (fp8), or in the layouts of fp8_block:
@@ -43,17 +43,26 @@ class LtGemm {
   [[nodiscard]] std::int64_t padded_rows() const { return rows_; }
 
  private:
+  using Operation = Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
+  using Layout = Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
+
   void describe(std::int64_t n, std::int64_t k);
-  void find_algorithm();
+  void find_algorithm(std::uint32_t alignment);
+  bool ask_for_algorithm(std::uint32_t alignment, std::size_t workspace);
 
   Session& session_;
   int dtype_;
   std::int64_t rows_;
   float alpha_;
-  cublasLtMatmulDesc_t operation_ = nullptr;
-  cublasLtMatrixLayout_t w_ = nullptr, x_ = nullptr, y_ = nullptr;
+  Operation operation_;
+  Layout w_, x_, y_;
   cublasLtMatmulAlgo_t algorithm_{};
+  bool chosen_ = false;        // else cuBLASLt chooses as it multiplies
+  std::size_t workspace_ = 0;  // bytes of it that may be used
 };
+
+// Largest power of two, up to 256, that divides both byte counts.
+std::uint32_t common_alignment(std::int64_t a, std::int64_t b);
 
 constexpr int kWorkspaceParts = 8;  // streams that may multiply at once
 

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 
 #include "calibrate/cuda/grouped_gemm.h"
+#include "calibrate/cuda/lt_gemm.h"
 #include "calibrate/measure/module_abi.h"
 
 namespace moesim_cuda {
@@ -138,6 +139,14 @@ class LtGrouped final : public GroupedGemm {
     for (const Group& g : shape_.copies[0]) rows += g.rows;
     const auto groups = static_cast<std::int64_t>(shape_.copies[0].size());
     set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, session_.workspace.bytes());
+    const std::int64_t element = shape_.dtype == MOESIM_BF16 ? 2 : 1;
+    const std::uint32_t alignment = common_alignment(shape_.k * element, shape_.n * 2);
+    for (const int operand : {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,
+                              CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+                              CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES,
+                              CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
+      set(operand, alignment);
+    }
     set(kAverageRows, shape_.n);
     set(kAverageColumns, std::int64_t{rows / groups + 1});
     set(kAverageDepth, shape_.k);

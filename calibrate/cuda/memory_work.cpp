@@ -22,11 +22,15 @@ class Rotating : public Work {
   Rotating(Session& session, const moesim_op& op, Format format, std::size_t bytes)
       : session_(session),
         op_(op),
-        stride_((bytes + 255) / 256 * 256),
+        stride_(stride_of(bytes)),
         copies_(session.rotation(bytes)),
         inputs_(static_cast<char*>(session.random(format, stride_ * size(copies_)))) {}
 
-  [[nodiscard]] char* input(int turn) const { return inputs_ + stride_ * size(turn % copies_); }
+  [[nodiscard]] std::size_t offset(int turn) const { return stride_ * size(turn % copies_); }
+  [[nodiscard]] char* input(int turn) const { return inputs_ + offset(turn); }
+  [[nodiscard]] static std::size_t stride_of(std::size_t bytes) {
+    return (bytes + 255) / 256 * 256;
+  }
 
   Session& session_;
   moesim_op op_;
@@ -56,13 +60,16 @@ class ReadWork final : public Rotating {
   unsigned* sink_;
 };
 
+// Every copy has its own output: one that is written again and again would stay in the cache,
+// and half of the bytes counted would not move.
 class CopyWork final : public Rotating {
  public:
   CopyWork(Session& session, const moesim_op& op)
       : Rotating(session, op, Format::bf16, size(op.bytes)),
-        output_(session.scratch(size(op.bytes))) {}
+        output_(
+            static_cast<char*>(session.scratch(stride_of(size(op.bytes)) * size(copies())))) {}
   void enqueue(cudaStream_t stream, int turn) override {
-    copy_bytes(input(turn), output_, size(op_.bytes), stream);
+    copy_bytes(input(turn), output_ + offset(turn), size(op_.bytes), stream);
   }
   Difference check() override {
     enqueue(session_.stream, 0);
@@ -72,7 +79,7 @@ class CopyWork final : public Rotating {
   }
 
  private:
-  void* output_;
+  char* output_;
 };
 
 // tokens * top_k rows, gathered in a scattered order: row r comes from token (r * 7919) mod T.

@@ -38,6 +38,7 @@ struct Device {
   void drop() {
     timer.reset();
     work.reset();
+    cudaGetLastError();  // whatever it was, it was the operation's before
     session.begin();
   }
 };
@@ -45,6 +46,13 @@ struct Device {
 template <std::size_t N>
 void put(char (&to)[N], const std::string& text) {
   std::snprintf(to, N, "%s", text.c_str());
+}
+
+// Whether the GPU still takes work: a fault on it, unlike a call gone wrong, stays until the
+// process ends.
+bool answers() {
+  cudaGetLastError();  // what was reported once must not be blamed on the next operation
+  return cudaDeviceSynchronize() == cudaSuccess;
 }
 
 // Runs `body`; a refusal or failure becomes a return code and a text.
@@ -61,7 +69,7 @@ int guarded(char* why, std::size_t why_size, Body body) {
     return MOESIM_REFUSED;
   } catch (const std::exception& e) {
     say(e.what());
-    return MOESIM_FAILED;
+    return answers() ? MOESIM_FAILED : MOESIM_LOST;
   }
 }
 
@@ -107,10 +115,12 @@ void close_device(void* device) { delete static_cast<Device*>(device); }
 int device_facts(void* device, moesim_facts* facts, char* why, std::size_t why_size) {
   return guarded(why, why_size, [&] {
     Session& s = static_cast<Device*>(device)->session;
-    const auto attribute = [&](cudaDeviceAttr which) {
+    // Virtual machines may hide clocks: the plan then goes by those of a GPU of today.
+    const auto attribute = [&](cudaDeviceAttr which, double otherwise) {
       int value = 0;
-      check(cudaDeviceGetAttribute(&value, which, s.ordinal), "asking for an attribute");
-      return static_cast<double>(value);
+      const auto status = cudaDeviceGetAttribute(&value, which, s.ordinal);
+      if (status != cudaSuccess) cudaGetLastError();
+      return status == cudaSuccess && value > 0 ? value : otherwise;
     };
     *facts = {};
     int driver = 0, runtime = 0;
@@ -130,23 +140,34 @@ int device_facts(void* device, moesim_facts* facts, char* why, std::size_t why_s
     facts->memory_bytes = static_cast<double>(s.properties.totalGlobalMem);
     facts->l2_bytes = s.properties.l2CacheSize;
     // Two transfers a clock; clocks in kHz, width in bits.
-    facts->memory_bandwidth = 2e3 * attribute(cudaDevAttrMemoryClockRate) *
-                              attribute(cudaDevAttrGlobalMemoryBusWidth) / 8;
-    facts->bf16_flops = 1e3 * attribute(cudaDevAttrClockRate) *
+    facts->memory_bandwidth = 2e3 * attribute(cudaDevAttrMemoryClockRate, 2.6e6) *
+                              attribute(cudaDevAttrGlobalMemoryBusWidth, 5120) / 8;
+    facts->bf16_flops = 1e3 * attribute(cudaDevAttrClockRate, 1.5e6) *
                         s.properties.multiProcessorCount *
                         flops_per_cycle(facts->compute_capability);
   });
 }
 
+void make_ready(Device& d, const moesim_op& op) {
+  d.drop();
+  d.work = make_work(d.session, op);
+  if (op.kind != MOESIM_ALL_TO_ALL) d.timer = std::make_unique<Timer>(d.session, *d.work);
+}
+
 int prepare(void* device, const moesim_op* op, char* kernel, char* why, std::size_t why_size) {
   auto& d = *static_cast<Device*>(device);
   const int code = guarded(why, why_size, [&] {
-    d.drop();
-    d.work = make_work(d.session, *op);
-    if (op->kind != MOESIM_ALL_TO_ALL) d.timer = std::make_unique<Timer>(d.session, *d.work);
+    try {
+      make_ready(d, *op);
+    } catch (const OutOfMemory&) {
+      // What earlier operations left may be all that is in the way.
+      d.drop();
+      d.session.free_all();
+      make_ready(d, *op);
+    }
     std::snprintf(kernel, 64, "%s", d.work->kernel().c_str());
   });
-  if (code == MOESIM_REFUSED) guarded(nullptr, 0, [&] { d.drop(); });
+  if (code != MOESIM_OK) guarded(nullptr, 0, [&] { d.drop(); });
   return code;
 }
 
@@ -181,8 +202,10 @@ int verify(void* device, const moesim_op* op, double* error, double* tolerance, 
   return guarded(why, why_size, [&] {
     auto& d = *static_cast<Device*>(device);
     d.drop();
+    d.session.poison();
     d.work = make_work(d.session, *op);
     const Difference difference = d.work->check();
+    check(cudaGetLastError(), "launching");
     *error = difference.error, *tolerance = difference.tolerance;
   });
 }

@@ -17,22 +17,18 @@ bool find(void* library, const char* name, Function& function) {
 
 std::unique_ptr<Nccl> Nccl::open() {
   std::unique_ptr<Nccl> nccl(new Nccl);
-  nccl->library_ = dlopen("libnccl.so.2", RTLD_NOW | RTLD_LOCAL);
-  void* const library = nccl->library_;
+  void* const library = dlopen("libnccl.so.2", RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return nullptr;
   const bool whole = find(library, "ncclGetVersion", nccl->get_version_) &&
                      find(library, "ncclGetErrorString", nccl->error_string_) &&
                      find(library, "ncclCommInitAll", nccl->comm_init_all) &&
                      find(library, "ncclCommDestroy", nccl->comm_destroy) &&
+                     find(library, "ncclCommAbort", nccl->comm_abort) &&
                      find(library, "ncclGroupStart", nccl->group_start) &&
                      find(library, "ncclGroupEnd", nccl->group_end) &&
                      find(library, "ncclSend", nccl->send) &&
                      find(library, "ncclRecv", nccl->receive);
   return whole ? std::move(nccl) : nullptr;
-}
-
-Nccl::~Nccl() {
-  if (library_ != nullptr) dlclose(library_);
 }
 
 std::string Nccl::version() const {

@@ -12,9 +12,9 @@ namespace moesim_cuda {
 using NcclComm = void*;
 
 struct Nccl {
-  // Null where libnccl.so.2 is not found.
+  // Null where libnccl.so.2 is not found. Stays loaded until the program ends: it holds a CUDA
+  // runtime of its own, and does not unload safely.
   static std::unique_ptr<Nccl> open();
-  ~Nccl();
 
   std::string version() const;  // "2.27.7"
   // Throws Failure that names `what`.
@@ -22,6 +22,7 @@ struct Nccl {
 
   int (*comm_init_all)(NcclComm* comms, int count, const int* devices) = nullptr;
   int (*comm_destroy)(NcclComm comm) = nullptr;
+  int (*comm_abort)(NcclComm comm) = nullptr;  // ends what runs, then as comm_destroy
   int (*group_start)() = nullptr;
   int (*group_end)() = nullptr;
   int (*send)(const void* data, std::size_t count, int type, int peer, NcclComm comm,
@@ -32,7 +33,6 @@ struct Nccl {
 
  private:
   Nccl() = default;
-  void* library_ = nullptr;
   int (*get_version_)(int*) = nullptr;
   const char* (*error_string_)(int) = nullptr;
 };

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "calibrate/cuda/replay.h"
+
 namespace moesim_cuda {
 namespace {
 
 constexpr std::size_t kAlignment = 256;
 constexpr std::size_t kSlack = 8192;
 constexpr std::size_t kChunk = std::size_t{512} << 20;
+constexpr int kPoison = 0xff;
 
 std::size_t round_up(std::size_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
@@ -26,7 +29,9 @@ void* Arena::take(std::size_t bytes) {
   }
   chunks_.push_back({Buffer(std::max(need, kChunk)), need});
   const Buffer& memory = chunks_.back().memory;
-  if (filled_) {
+  if (!filled_) {
+    check(cudaMemsetAsync(memory.data(), kPoison, memory.bytes(), stream_), "clearing memory");
+  } else {
     fill_random(memory.data(), memory.bytes() / size_of(format_), format_, chunks_.size(),
                 stream_);
     check(cudaGetLastError(), "filling memory with random data");
@@ -36,6 +41,13 @@ void* Arena::take(std::size_t bytes) {
 
 void Arena::rewind() {
   for (Chunk& chunk : chunks_) chunk.used = 0;
+}
+
+void Arena::poison() {
+  for (const Chunk& chunk : chunks_) {
+    check(cudaMemsetAsync(chunk.memory.data(), kPoison, chunk.memory.bytes(), stream_),
+          "clearing memory");
+  }
 }
 
 std::size_t Arena::held() const {
@@ -84,14 +96,17 @@ void Session::begin() {
   }
   scratch_->rewind();
   // Large operations leave large chunks behind: start afresh before memory runs out.
-  if (held < properties.totalGlobalMem / 2) return;
+  if (held >= properties.totalGlobalMem / 2) free_all();
+}
+
+void Session::free_all() {
   for (auto& [format, arena] : random_) arena.free_all();
   scratch_->free_all();
 }
 
 int Session::rotation(std::size_t bytes) const {
   const double wanted = 2.2 * properties.l2CacheSize / static_cast<double>(bytes + 1);
-  return std::clamp(static_cast<int>(std::ceil(wanted)), 1, 512);
+  return std::clamp(static_cast<int>(std::ceil(wanted)), 1, kMostRuns);
 }
 
 }  // namespace moesim_cuda

@@ -28,6 +28,8 @@ class Arena {
   // 256-byte aligned, and readable for 8 KiB past its end.
   void* take(std::size_t bytes);
   void rewind();
+  // Overwrites all of it with bytes that are no result of anything: NaN in every float format.
+  void poison();
   void free_all() { chunks_.clear(); }
   [[nodiscard]] std::size_t held() const;
 
@@ -74,6 +76,11 @@ class Session {
   }
   // Takes back everything that was handed out.
   void begin();
+  // Gives it back to the GPU.
+  void free_all();
+  // What is handed out for results holds none until it is written: an operation that writes
+  // nothing must not pass its check by what the one before left there.
+  void poison() { scratch_->poison(); }
   // How many copies of `bytes` reach past twice the L2 cache, so that none is found there.
   [[nodiscard]] int rotation(std::size_t bytes) const;
 

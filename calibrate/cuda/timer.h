@@ -9,11 +9,9 @@ namespace moesim_cuda {
 
 class Timer {
  public:
-  // Captures as many runs as a replay needs to last a fifth of a millisecond and to reach
-  // every copy of the inputs (at most 2 ms), then warms up.
+  // Captures as many runs as replay.h asks for, then warms up. Launched one by one, a short
+  // kernel seems several times longer than inside a graph: the count follows a timed replay.
   Timer(Session& session, Work& work);
-  ~Timer();
-  Timer(const Timer&) = delete;
 
   // Seconds of one run: each the mean over one replay.
   std::vector<double> sample(int count);
@@ -26,16 +24,24 @@ class Timer {
   Loop energy(double seconds);
 
  private:
-  double estimate();
+  using Graph = Owned<cudaGraph_t, cudaGraphDestroy>;
+  using GraphExec = Owned<cudaGraphExec_t, cudaGraphExecDestroy>;
+
+  void set_runs(double once);
+  double launched_once();
+  double one_replay();
   void capture();
   void replay();
+  void record(std::size_t event);
+  double between(std::size_t first, std::size_t second);
+  double energy_at_step();
 
   Session& session_;
   Work& work_;
   int runs_ = 1;  // of the operation per replay
   int turn_ = 0;
-  cudaGraphExec_t graph_ = nullptr;  // null: launched on the stream
-  std::vector<cudaEvent_t> events_;
+  GraphExec graph_;  // null: launched on the stream
+  std::vector<Event> events_;
 };
 
 }  // namespace moesim_cuda

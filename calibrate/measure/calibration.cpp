@@ -40,6 +40,17 @@ std::string bandwidth_line(const Calibration& c) {
   return best > 0 ? fmt::format("memory: {} at best\n", to_display(BytesPerSecond{best})) : "";
 }
 
+// How the checks against the host went.
+std::string checks_line(const std::vector<Verified>& verified) {
+  const auto number = [&](auto holds) {
+    return std::count_if(verified.begin(), verified.end(), holds);
+  };
+  return fmt::format("checked against the host: {} right, {} wrong, {} not run\n",
+                     number([](const Verified& v) { return v.right(); }),
+                     number([](const Verified& v) { return v.wrong(); }),
+                     number([](const Verified& v) { return !v.right() && !v.wrong(); }));
+}
+
 }  // namespace
 
 std::unique_ptr<MeasuredDevice> open_device(const MeasureOptions& options) {
@@ -51,7 +62,8 @@ std::unique_ptr<MeasuredDevice> open_device(const MeasureOptions& options) {
 }
 
 Calibration calibrate_device(
-    MeasuredDevice& device, const MeasureOptions& options, const std::filesystem::path& models,
+    MeasuredDevice& device, std::vector<Verified> verified, const MeasureOptions& options,
+    const std::filesystem::path& models,
     const std::function<void(std::size_t, std::size_t, Seconds, const Job&)>& progress,
     const std::function<bool()>& interrupted) {
   PlanOptions wanted;
@@ -60,18 +72,27 @@ Calibration calibrate_device(
   for (const auto& name : options.models) {
     wanted.models.push_back(read_measured_model(name, models));
   }
-  const Seconds start = steady_now();
+  wanted.selection = options.selection;
+  if (all_jobs(device.facts(), wanted).empty()) {
+    throw InputError("--only and --without leave no operation to measure",
+                     "how their names begin: read, gemm, \"gemm fp8 \", \"experts bf16 "
+                     "multi_stream\", decode_attention, all_to_all");
+  }
   Calibration result;
   result.facts = device.facts();
-  result.verified = verify_all(device);
+  result.verified = std::move(verified);
   Plan plan = make_plan(device.facts(), wanted);
   std::vector<Refusal> wrong = drop_wrong(plan, result.verified);
   Measuring how;
-  how.budget = std::max(Seconds{0}, options.budget - (steady_now() - start));
+  how.budget = options.budget;
   how.clock = steady_now;
   // A shared processor is too noisy for the rule; points say that they did not converge.
   if (result.facts.demonstration) how.rule.longest = Seconds{0.1};
   how.progress = progress;
+  how.keep = [&](const Measurement& so_far) {
+    if (so_far.points.empty()) return;
+    write_raw_tables(raw_tables(so_far, result.facts, options.seed), options.output);
+  };
   how.interrupted = interrupted;
   result.measurement = measure(device, plan, how);
   auto& refusals = result.measurement.refusals;
@@ -89,10 +110,11 @@ std::string calibration_report(const Calibration& c) {
       fmt::format("{}: {} points in {:.0f} s", c.facts.name, m.points.size(), m.spent.value);
   if (c.facts.demonstration) text += " (a demonstration: this is no GPU)";
   text += "\n";
+  text += checks_line(c.verified);
   text += bandwidth_line(c);
   const auto loose = count(m.points, [](const Point& p) { return !p.converged; });
   const auto slowed = count(m.points, [](const Point& p) {
-    return p.after &&
+    return p.before && p.after &&
            ((p.before->throttle_reasons | p.after->throttle_reasons) & kSlowing) != 0;
   });
   text += fmt::format("{} points with a 95 % interval of the median above 1 %\n", loose);

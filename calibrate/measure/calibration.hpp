@@ -1,5 +1,5 @@
-// The walk of `moesim calibrate` without a subcommand: open the device, verify its kernels,
-// plan, measure, write the raw points.
+// The walk of `moesim calibrate` without a subcommand, from a device and its verified kernels
+// on: plan, measure, write the raw points.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,7 @@ struct MeasureOptions {
   Seconds budget{180};
   std::uint64_t seed = 1;
   std::vector<std::string> models;  // names or files whose shapes are added
+  Selection selection;              // of the operations to verify and measure
   std::filesystem::path output = "calibration";
 };
 
@@ -34,9 +35,10 @@ struct Calibration {
   std::vector<std::filesystem::path> files;  // raw tables; empty where there are no points
 };
 
-// `models` is the folder of model files. The clock is the machine's own.
-Calibration calibrate_device(MeasuredDevice& device, const MeasureOptions& options,
-                             const std::filesystem::path& models,
+// `verified`: the checks of this device's kernels; what failed is not timed. `models` is the
+// folder of model files. The clock is the machine's own.
+Calibration calibrate_device(MeasuredDevice& device, std::vector<Verified> verified,
+                             const MeasureOptions& options, const std::filesystem::path& models,
                              const std::function<void(std::size_t done, std::size_t expected,
                                                       Seconds left, const Job&)>& progress,
                              const std::function<bool()>& interrupted);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -47,7 +48,14 @@ struct Verification {
   double tolerance = 0;  // what the number format allows
 };
 
-// Failures of the device are WorldError: what and where.
+// One operation went wrong; the device goes on to the next.
+class OperationFailed : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// Failures of the device are WorldError: what and where. prepare, sample, energy and verify
+// throw OperationFailed where it was the operation alone.
 class MeasuredDevice {
  public:
   virtual ~MeasuredDevice() = default;

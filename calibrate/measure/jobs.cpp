@@ -270,6 +270,7 @@ std::vector<Job> all_jobs(const DeviceFacts& facts, const PlanOptions& options) 
   for (const auto& heads : kHeads) attention_jobs(to, heads, Purpose::fit, 1);
   all_to_all_jobs(to);
   energy_jobs(to);
+  std::erase_if(to.jobs, [&](const Job& job) { return !selects(options.selection, job.op); });
   return std::move(to.jobs);
 }
 

@@ -19,7 +19,7 @@ struct StoppingRule {
   int batch = 10;          // timings between two looks
   int fewest = 20;
   int most = 400;
-  Seconds longest{0.5};  // per operation, by the sum of its timings; `fewest / 2` all the same
+  Seconds longest{0.5};  // per operation, by the clock; `fewest / 2` all the same
 };
 
 struct Point {
@@ -48,7 +48,8 @@ struct Measurement {
 };
 
 // Samples the prepared operation by the rule.
-Summary sample_until_known(MeasuredDevice& device, const StoppingRule& rule, bool& converged);
+Summary sample_until_known(MeasuredDevice& device, const StoppingRule& rule,
+                           const std::function<Seconds()>& clock, bool& converged);
 
 struct Measuring {
   StoppingRule rule;
@@ -60,9 +61,16 @@ struct Measuring {
   // comes next. May be empty.
   std::function<void(std::size_t done, std::size_t expected, Seconds left, const Job&)>
       progress;
+  // Every so often: what there is so far, to be kept should the program be ended. May be empty.
+  std::function<void(const Measurement&)> keep;
+  Seconds keep_every{15};
 };
 
-// A failing device ends the measurement; the points before it are kept.
+// What to do where an operation has ended the device's work for this process.
+std::string how_to_go_round(const Operation& op);
+
+// A failing device ends the measurement; the points before it are kept. A failing operation is
+// a refusal.
 Measurement measure(MeasuredDevice& device, const Plan& plan, const Measuring& how);
 
 }  // namespace moesim

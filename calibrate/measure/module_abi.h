@@ -10,10 +10,11 @@
 extern "C" {
 #endif
 
-#define MOESIM_MODULE_ABI 1
+#define MOESIM_MODULE_ABI 2
 #define MOESIM_MODULE_ENTRY "moesim_module_entry"
 
-// Equal to OpKind, Dtype, ExpertBackend and ExchangePattern (held to that in module_device.cpp).
+// Equal to OpKind, Dtype, ExpertBackend and ExchangePattern (held to that in
+// module_device.cpp).
 enum {
   MOESIM_GEMM = 0,
   MOESIM_EXPERTS = 1,
@@ -74,7 +75,9 @@ typedef struct moesim_conditions {
   int32_t known;              // 0: NVML is absent, nothing above is meant
 } moesim_conditions;
 
-enum { MOESIM_OK = 0, MOESIM_REFUSED = 1, MOESIM_FAILED = 2 };
+// REFUSED: this GPU or library cannot. FAILED: this operation went wrong; the GPU answers,
+// others may go on. LOST: the GPU takes no more work from this process (a fault on it stays).
+enum { MOESIM_OK = 0, MOESIM_REFUSED = 1, MOESIM_FAILED = 2, MOESIM_LOST = 3 };
 
 // Every call but `close` returns one of the above; `why` (of `why_size` bytes) says what and
 // where unless it is MOESIM_OK.

@@ -61,7 +61,8 @@ class ModuleDevice final : public MeasuredDevice {
   ModuleDevice(const moesim_module& module, void* device) : module_(module), device_(device) {
     moesim_facts f{};
     Text why{};
-    demand(module_.facts(device_, &f, why.data(), why.size()), "asking for its facts", why);
+    demand(of_device(module_.facts(device_, &f, why.data(), why.size())),
+           "asking for its facts", why);
     facts_.name = f.name;
     facts_.system = system_key(f.name);
     facts_.versions = f.versions;
@@ -104,7 +105,8 @@ class ModuleDevice final : public MeasuredDevice {
   std::optional<Conditions> conditions() override {
     moesim_conditions c{};
     Text why{};
-    demand(module_.conditions(device_, &c, why.data(), why.size()), "reading its state", why);
+    demand(of_device(module_.conditions(device_, &c, why.data(), why.size())),
+           "reading its state", why);
     if (c.known == 0) return std::nullopt;
     return Conditions{c.sm_mhz, c.memory_mhz, c.temperature_c, c.power_w, c.throttle_reasons};
   }
@@ -134,8 +136,12 @@ class ModuleDevice final : public MeasuredDevice {
   }
 
  private:
+  // What went wrong without an operation is the device's failure.
+  static int of_device(int code) { return code == MOESIM_OK ? MOESIM_OK : MOESIM_LOST; }
+
   void demand(int code, const std::string& what, const Text& why) const {
     if (code == MOESIM_OK) return;
+    if (code == MOESIM_FAILED) throw OperationFailed(why.data());
     throw WorldError(fmt::format("{}: {}: {}", facts_.name.empty() ? "the GPU" : facts_.name,
                                  what, why.data()));
   }
@@ -166,9 +172,13 @@ const moesim_module& load_module() {
     const auto entry =
         reinterpret_cast<moesim_module_entry_fn>(dlsym(library, MOESIM_MODULE_ENTRY));
     if (entry != nullptr && entry()->abi == MOESIM_MODULE_ABI) return *entry();
-    last = place + " is of another version of this program";
+    throw WorldError(place + " is of another version of this program");
   }
-  if (!last.empty()) throw WorldError("the CUDA module cannot be loaded: " + last);
+  if (!last.empty()) {
+    throw WorldError(
+        "the CUDA module cannot be loaded: " + last +
+        "; LD_LIBRARY_PATH must name the folders of libcublas.so and libcublasLt.so");
+  }
   throw WorldError("this build has no CUDA module (looked for " + joined(cuda_module_places()) +
                    "); build with a CUDA Toolkit: cmake -S calibrate -B build/calibrate");
 }

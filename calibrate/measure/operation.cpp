@@ -94,6 +94,22 @@ std::string to_text(const Operation& op) {
   return head;
 }
 
+bool selects(const Selection& selection, const Operation& op) {
+  const auto begins = [text = to_text(op)](const std::string& beginning) {
+    return text.starts_with(beginning);
+  };
+  const auto& [only, without] = selection;
+  return (only.empty() || std::any_of(only.begin(), only.end(), begins)) &&
+         std::none_of(without.begin(), without.end(), begins);
+}
+
+std::string family_of(const Operation& op) {
+  const std::string text = fmt::format("{} {}", to_text(op.kind), to_text(op.dtype));
+  if (op.kind == OpKind::experts) return fmt::format("{} {} ", text, to_text(op.backend));
+  const bool sized = op.kind != OpKind::graph_node && op.kind != OpKind::stream_launch;
+  return sized ? text + " " : text;
+}
+
 Flops flops_of(const Operation& op) {
   if (op.kind == OpKind::gemm) return Flops{2 * number(op.m) * number(op.n) * number(op.k)};
   if (op.kind == OpKind::experts) {

@@ -68,6 +68,15 @@ struct Operation {
 // "gemm fp8 m=64 n=4096 k=7168": unique per operation, for messages and sorting.
 std::string to_text(const Operation& op);
 
+// Of operations, by how their texts begin: "gemm fp8 ", "experts". Empty: all.
+struct Selection {
+  std::vector<std::string> only = {};
+  std::vector<std::string> without = {};
+};
+bool selects(const Selection& selection, const Operation& op);
+// The beginning that all operations of the same code on the device share: "gemm fp8 ".
+std::string family_of(const Operation& op);
+
 // Multiplications and additions of the tensor cores; 0 for memory-bound kernels.
 Flops flops_of(const Operation& op);
 // The least that must cross the memory bus: weights of active experts, activations once.

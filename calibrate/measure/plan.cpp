@@ -34,9 +34,9 @@ Seconds estimate_job(const Job& job, const DeviceFacts& facts) {
   if (job.purpose == Purpose::energy) return Seconds{2.7};
   // Allocation, heuristics, capture; the same on every shape.
   constexpr Seconds setup{0.015};
-  // 30 samples of at least .2 ms, and as much again for warming up and filling.
+  // 30 samples of at least .5 ms (calibrate/cuda/replay.h), a third as much for warming up.
   constexpr double repeats = 40;
-  constexpr Seconds shortest{2e-4};
+  constexpr Seconds shortest{5e-4};
   // Real kernels reach about half of what clocks and widths promise.
   const Seconds memory = bytes_of(job.op) / facts.memory_bandwidth;
   const Seconds compute = flops_of(job.op) / facts.flops;

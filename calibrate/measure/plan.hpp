@@ -43,6 +43,7 @@ struct PlanOptions {
   Seconds budget{180};
   std::uint64_t seed = 1;
   std::vector<MeasuredModel> models = {};
+  Selection selection = {};
 };
 
 // `jobs` in the order of measurement. The first `expected` fit the budget by their estimates;

@@ -11,9 +11,11 @@ struct Known {
   std::string_view part;  // of the driver's name
   std::string_view key;
 };
-// The first that matches: GB200 before B200.
-constexpr std::array<Known, 7> kKnown{{{"GB200", "gb200"},
+// The first that matches: GB200 before B200. The NVL card has another clock and no datasheet
+// here.
+constexpr std::array<Known, 8> kKnown{{{"GB200", "gb200"},
                                        {"B200", "b200_sxm"},
+                                       {"H200 NVL", "h200_nvl"},
                                        {"H200", "h200_sxm"},
                                        {"H100 80GB HBM3", "h100_sxm"},
                                        {"A100-SXM4-80GB", "a100_sxm"},

@@ -9,10 +9,8 @@
 namespace moesim {
 namespace {
 
-// Same code on the device, whatever the shape.
 bool same_kernel(const Operation& a, const Operation& b) {
-  return a.kind == b.kind && a.dtype == b.dtype &&
-         (a.kind != OpKind::experts || a.backend == b.backend);
+  return family_of(a) == family_of(b);
 }
 
 // The first planned job of every kernel, so that nothing is timed unverified.
@@ -23,6 +21,13 @@ std::vector<Operation> kernels_of(const DeviceFacts& facts) {
     if (std::none_of(list.begin(), list.end(), known)) list.push_back(job.op);
   }
   return list;
+}
+
+// Why nothing is believed of this kernel.
+std::string verdict_on(const Verified& v) {
+  if (!v.failure.empty()) return fmt::format("{} failed: {}", to_text(v.op), v.failure);
+  return fmt::format("its result is wrong: {} differs by {:.2g}, {:.2g} is allowed",
+                     to_text(v.op), v.result.error, v.result.tolerance);
 }
 
 using Operations = std::vector<Operation>;
@@ -110,19 +115,27 @@ Operations verification_operations(const DeviceFacts& facts) {
   return list;
 }
 
-std::vector<Verified> verify_all(MeasuredDevice& device) {
+Verified verify_one(MeasuredDevice& device, const Operation& op) {
+  Verified v{op, "", "", {}};
+  try {
+    if (const auto result = device.verify(op, v.refusal)) v.result = *result;
+  } catch (const OperationFailed& e) {
+    v.failure = e.what();
+  }
+  return v;
+}
+
+std::vector<Verified> verify_all(MeasuredDevice& device, const Selection& selection) {
   std::vector<Verified> results;
   for (const Operation& op : verification_operations(device.facts())) {
-    Verified v{op, "", "", {}};
+    if (!selects(selection, op)) continue;
     try {
-      if (const auto result = device.verify(op, v.refusal)) v.result = *result;
+      results.push_back(verify_one(device, op));
     } catch (const WorldError& e) {
       // A fault on a GPU stays with its context: nothing after it could be believed.
-      v.failure = e.what();
-      results.push_back(v);
+      results.push_back({op, "", e.what() + how_to_go_round(op), {}});
       return results;
     }
-    results.push_back(v);
   }
   return results;
 }
@@ -152,10 +165,7 @@ std::vector<Refusal> drop_wrong(Plan& plan, const std::vector<Verified>& results
       return v.wrong() && same_kernel(v.op, job.op);
     });
     if (bad != results.end()) {
-      dropped.push_back(
-          {job.op, fmt::format("its result is wrong: {} differs by {:.2g}, {:.2g} "
-                               "is allowed",
-                               to_text(bad->op), bad->result.error, bad->result.tolerance)});
+      dropped.push_back({job.op, verdict_on(*bad)});
       continue;
     }
     kept.push_back(job);

@@ -24,8 +24,11 @@ struct Verified {
 // Small, and off every round size: each kind of operation, format, back end and pattern.
 std::vector<Operation> verification_operations(const DeviceFacts& facts);
 
-// A failure of the device ends it: what is left after that failure is not run.
-std::vector<Verified> verify_all(MeasuredDevice& device);
+// A failing operation is written down. Throws WorldError where the device has failed.
+Verified verify_one(MeasuredDevice& device, const Operation& op);
+
+// All of them in this process; a failing device ends it: what is left is not run.
+std::vector<Verified> verify_all(MeasuredDevice& device, const Selection& selection = {});
 
 // One line per operation: "right  gemm fp8 ...  error 0.002 of 0.03 allowed".
 std::string verification_report(const std::vector<Verified>& results);

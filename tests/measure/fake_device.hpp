@@ -9,6 +9,7 @@
 #include <string>
 
 #include "calibrate/measure/device.hpp"
+#include "sim/base/errors.hpp"
 #include "sim/base/rng.hpp"
 
 namespace moesim {
@@ -38,6 +39,8 @@ class FakeDevice final : public MeasuredDevice {
 
   [[nodiscard]] const DeviceFacts& facts() const override { return facts_; }
   std::optional<std::string> prepare(const Operation& op) override {
+    if (prepared >= lost_after) throw WorldError("unspecified launch failure");
+    fail_where_told(op);
     if (op.dtype == refused) return "this fake refuses " + std::string(to_text(op.dtype));
     op_ = op;
     now += setup;
@@ -51,7 +54,7 @@ class FakeDevice final : public MeasuredDevice {
     std::vector<Seconds> times;
     for (int i = 0; i < count; ++i) {
       times.push_back(law(op_) * std::exp(noise_ * stream_.normal()));
-      now += times.back() + Seconds{1e-4};
+      now += times.back() + overhead;
     }
     return times;
   }
@@ -62,7 +65,8 @@ class FakeDevice final : public MeasuredDevice {
     now += loop;
     return EnergyLoop{Joules{500 * loop.value}, loop, loop / law(op_)};
   }
-  std::optional<Verification> verify(const Operation&, std::string&) override {
+  std::optional<Verification> verify(const Operation& op, std::string&) override {
+    fail_where_told(op);
     return Verification{1e-4, 1e-2};
   }
 
@@ -77,8 +81,16 @@ class FakeDevice final : public MeasuredDevice {
   int prepared = 0;
   std::uint64_t throttle = 0;
   Dtype refused = Dtype::fp4;
+  Dtype failing = Dtype::fp4;
+  int lost_after = 1'000'000;  // operations
+  Seconds overhead{1e-4};      // of a timing, beyond the time that it gives
 
  private:
+  void fail_where_told(const Operation& op) const {
+    if (op.dtype != failing) return;
+    throw OperationFailed("multiplying: CUBLAS_STATUS_EXECUTION_FAILED");
+  }
+
   double noise_;
   Stream stream_;
   Operation op_;

@@ -55,6 +55,7 @@ TEST_CASE("experts read the weights of the active ones only") {
 
 TEST_CASE("the driver's name of a GPU leads to the key of its tables") {
   CHECK(system_key("NVIDIA H200") == "h200_sxm");
+  CHECK(system_key("NVIDIA H200 NVL") == "h200_nvl");
   CHECK(system_key("NVIDIA H100 80GB HBM3") == "h100_sxm");
   CHECK(system_key("NVIDIA GB200") == "gb200");
   CHECK(system_key("NVIDIA A100-SXM4-80GB") == "a100_sxm");

@@ -20,19 +20,17 @@ namespace {
 struct Raw {
   fs::path folder;
   std::vector<fs::path> tables;
-  explicit Raw(const char* name) : folder(fs::temp_directory_path() / name) {
+  explicit Raw(const char* name, Seconds budget = Seconds{180})
+      : folder(fs::temp_directory_path() / name) {
     fs::remove_all(folder);
     FakeDevice device;
-    const Plan plan = make_plan(device.facts(), {});
+    const Plan plan = make_plan(device.facts(), {.budget = budget});
     Measuring how;
+    how.budget = budget;
     how.clock = device.clock();
     const auto all = raw_tables(measure(device, plan, how), device.facts(), 1);
     for (const auto& path : write_raw_tables(all, folder)) {
-      const std::string file = path.filename().string();
-      if (!file.starts_with("energy") && !file.starts_with("all_to_all") &&
-          !file.starts_with("not_measured")) {
-        tables.push_back(path);
-      }
+      if (!path.filename().string().starts_with("not_measured")) tables.push_back(path);
     }
   }
   ~Raw() { fs::remove_all(folder); }
@@ -57,6 +55,28 @@ TEST_CASE("a profile fitted from raw points is measured, of this GPU, and surviv
   CHECK(read.gemms.size() == 4);
   write_profile(raw.folder / "again.toml", read);
   CHECK(read_file(raw.folder / "again.csv") == read_file(raw.folder / "profile.csv"));
+}
+
+TEST_CASE("whatever the budget left room for becomes a profile that can be written and read") {
+  for (const double budget : {0.5, 2.0, 8.0, 30.0}) {
+    const Raw raw("moesim_refit_budget", Seconds{budget});
+    INFO(budget << " s");
+    const Fit result = fit(raw);
+    write_profile(raw.folder / "profile.toml", result.profile);
+    const Profile read = read_profile(raw.folder / "profile.toml");
+    CHECK(read.gemms.size() == result.profile.gemms.size());
+    CHECK(read.experts.size() == result.profile.experts.size());
+    if (budget >= 30) CHECK(read.experts.size() == 6);
+  }
+}
+
+TEST_CASE("energy and all-to-alls of a measurement are in its profile") {
+  const Raw raw("moesim_refit_machine");
+  const Profile profile = fit(raw).profile;
+  CHECK(profile.energy.size() == 7);
+  REQUIRE(profile.exchanges.size() == 1);
+  CHECK(profile.exchanges[0].ranks == 1);
+  CHECK(profile.exchanges[0].bytes.size() == 20);
 }
 
 TEST_CASE("GEMM hold-outs judge the fit: each format has its 48, predicted within 5 %") {

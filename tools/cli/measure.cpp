@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <iterator>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "calibrate/devices.hpp"
 #include "calibrate/fit.hpp"
 #include "calibrate/measure/calibration.hpp"
+#include "calibrate/measure/verify_apart.hpp"
 #include "calibrate/profile_io.hpp"
 #include "calibrate/profiles.hpp"
 #include "calibrate/show.hpp"
@@ -36,10 +38,12 @@ volatile std::sig_atomic_t asked_to_stop = 0;
 // A first interrupt ends the measurement and writes what there is; a second one ends the
 // program.
 void stop_on_interrupt() {
-  std::signal(SIGINT, [](int signal) {
+  const auto stop = [](int signal) {
     asked_to_stop = 1;
     std::signal(signal, SIG_DFL);
-  });
+  };
+  std::signal(SIGINT, stop);
+  std::signal(SIGTERM, stop);  // of `timeout`
 }
 
 // One line, redrawn, on a terminal only.
@@ -98,17 +102,25 @@ std::unique_ptr<MeasuredDevice> device_of(const MeasureOptions& options) {
   }
 }
 
-int verify(MeasuredDevice& device) {
-  const auto results = verify_all(device);
+// Before this process opens the device: see verify_apart.hpp.
+std::vector<ApartCheck> check_apart(const MeasureOptions& options) {
+  if (options.backend != "cuda") return {};
+  return verify_apart({.open = [&] { return open_device(options); },
+                       .selection = options.selection,
+                       .interrupted = [] { return asked_to_stop != 0; }});
+}
+
+int report_checks(const std::vector<Verified>& results) {
   print(verification_report(results));
   const bool wrong =
       std::any_of(results.begin(), results.end(), [](const Verified& v) { return v.wrong(); });
+  if (asked_to_stop != 0) return kInterrupted;
   return wrong ? kFailed : kDone;
 }
 
-// The raw tables that `calibrate fit` knows, as a profile beside them; where the GPU has no
-// datasheet here, a line says so and the raw points stand alone.
-void fit_and_write(const Calibration& calibration, const std::filesystem::path& folder) {
+// The raw tables as a profile beside them; where the GPU has no datasheet here, a line says so
+// and the raw points stand alone.
+void fit_and_write(const Calibration& calibration, const std::filesystem::path& folder) try {
   const DeviceFacts& facts = calibration.facts;
   if (!find_device(facts.system)) {
     say(fmt::format(
@@ -117,9 +129,7 @@ void fit_and_write(const Calibration& calibration, const std::filesystem::path& 
     return;
   }
   const auto fits = [](const std::filesystem::path& file) {
-    const std::string name = file.filename().string();
-    return name.starts_with("gemm_") || name.starts_with("moe_") ||
-           name.starts_with("generation_attention_") || name.starts_with("memory_kernels_");
+    return !file.filename().string().starts_with("not_measured_");
   };
   std::vector<std::filesystem::path> tables;
   std::copy_if(calibration.files.begin(), calibration.files.end(), std::back_inserter(tables),
@@ -134,15 +144,18 @@ void fit_and_write(const Calibration& calibration, const std::filesystem::path& 
   }
   write_profile(folder / "profile.toml", result.profile);
   print(show_profile(result.profile));
+} catch (const InputError& e) {
+  // The tables are our own: the user's input is not at fault.
+  throw WorldError(fmt::format("the raw points are kept, no profile is fitted: {}", e.what()));
 }
 
-int measure_and_write(MeasuredDevice& device, const MeasureOptions& options) {
-  stop_on_interrupt();
+int measure_and_write(MeasuredDevice& device, std::vector<Verified> verified,
+                      const MeasureOptions& options) {
   Calibration calibration;
   {
     Progress progress;
     calibration = calibrate_device(
-        device, options, data_folder() / "scenarios" / "models",
+        device, std::move(verified), options, data_folder() / "scenarios" / "models",
         [&](std::size_t done, std::size_t expected, Seconds left, const Job& job) {
           progress.show(done, expected, left, job);
         },
@@ -169,14 +182,30 @@ Action declare_measure(CLI::App& app) {
   app.add_flag("--quick", a->quick, "30 seconds: the most important points only");
   app.add_option("--model", a->options.models,
                  "add this model's exact shapes (a name of `moesim list models`, or a file)");
+  app.add_option("--only", a->options.selection.only,
+                 "only operations whose names begin so: gemm, \"experts bf16 multi_stream\"");
+  app.add_option("--without", a->options.selection.without,
+                 "no operations whose names begin so");
   app.add_option("--seed", a->options.seed, "of the hold-outs and the order of measurement");
   app.add_option("-o,--output", a->options.output, "folder of the raw points");
   app.add_flag("--verify", a->verify,
                "compare every kernel with a computation on the host, and time nothing");
   return [a] {
     a->options.budget = budget_of(*a);
+    stop_on_interrupt();
+    // Starting the device and checking its kernels is paid from the budget too, with two thirds
+    // of it at most: a kernel that hangs leaves something to measure in.
+    const auto start = std::chrono::steady_clock::now();
+    const std::vector<ApartCheck> checks = check_apart(a->options);
     const auto device = device_of(a->options);
-    return a->verify ? verify(*device) : measure_and_write(*device, a->options);
+    std::vector<Verified> verified = checks.empty() && asked_to_stop == 0
+                                         ? verify_all(*device, a->options.selection)
+                                         : with_operations(checks, device->facts());
+    if (a->verify) return report_checks(verified);
+    const Seconds spent{
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
+    a->options.budget = std::max(a->options.budget - spent, a->options.budget / 3);
+    return measure_and_write(*device, std::move(verified), a->options);
   };
 }
 
