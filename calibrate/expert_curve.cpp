@@ -160,7 +160,7 @@ Knots knots_of(const ExpertShape& shape, const OwnCurve* own) {
 // Factor over (tokens per expert, skew_imbalance): factor = imbalance^s, s by tokens per
 // expert. More imbalance is never faster.
 std::shared_ptr<const LogGrid> skew_grid(const std::vector<SkewPoint>& skew) {
-  constexpr double kMost = 32;
+  constexpr double kMost = 32, kFull = 4096;
   std::vector<double> rows, values;
   for (const SkewPoint& point : skew) {
     if (point.imbalance < 1.5) continue;  // says nothing about imbalance
@@ -171,6 +171,11 @@ std::shared_ptr<const LogGrid> skew_grid(const std::vector<SkewPoint>& skew) {
     values.push_back(std::pow(kMost, power));
   }
   if (rows.empty()) return nullptr;
+  // Every kernel timed so far: with thousands of rows each expert fills the GPU by itself.
+  if (rows.back() < 0.5 * kFull) {
+    rows.push_back(kFull);
+    values.insert(values.end(), {1, 1});
+  }
   const std::vector<double> imbalance{1, kMost};
   return std::make_shared<LogGrid>(LogAxis(rows), LogAxis(imbalance), values, Beyond::clamp);
 }

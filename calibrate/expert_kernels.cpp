@@ -69,6 +69,28 @@ std::vector<ExpertSection> own_or_borrowed(const std::vector<ExpertRow>& own,
   return fit_expert_sections(choose_engine(others, "expert kernels", profile), tuned, device);
 }
 
+// Says which measured shapes are priced by others.
+void note_untuned(Profile& profile) {
+  for (const ExpertSection& section : profile.experts) {
+    std::string shapes;
+    int lanes = 0;
+    for (const ExpertShapeCurve& c : section.curves) {
+      if (c.standing != Standing::untuned) continue;
+      if (c.parallel > 1) {
+        ++lanes;
+        continue;
+      }
+      shapes += fmt::format("{}{} experts of {} x {}", shapes.empty() ? "" : ", ", c.experts,
+                            c.hidden, c.intermediate);
+    }
+    if (shapes.empty() && lanes == 0) continue;
+    profile.notes.push_back(fmt::format(
+        "{} {}: priced by other shapes, as their benchmark probably ran them untuned: {}{}{}",
+        section.key.kernel, to_text(section.key.dtype), shapes, shapes.empty() ? "" : " and ",
+        fmt::format("{} lanes of expert parallelism", lanes)));
+  }
+}
+
 }  // namespace
 
 void fit_expert_kernels(const std::vector<ExpertRow>& rows,
@@ -78,6 +100,7 @@ void fit_expert_kernels(const std::vector<ExpertRow>& rows,
   fit_generated_fp4(rows, tuned, device, profile, own);
   append(profile.experts, own_or_borrowed(own, rows, tuned, device, profile));
   fit_generated_beside(rows, tuned, device, profile);
+  note_untuned(profile);
 }
 
 }  // namespace moesim

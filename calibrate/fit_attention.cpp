@@ -19,6 +19,7 @@ namespace {
 // No attention kernel takes longer to start; what a fit finds beyond it is the host's.
 constexpr double kLongestStart = 20e-6;
 
+// Lengths beyond so many windows are no knots.
 constexpr double kWindows = 16;
 
 // Those of `wanted` that were measured, and both ends of what was, up to `longest`.

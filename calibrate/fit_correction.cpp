@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "calibrate/expert_model.hpp"
@@ -27,11 +28,14 @@ ModelShape fold_of(const ExpertShapeCurve& curve, bool by_shape) {
 
 // The parameters are fitted to whole experts or wide slices: narrow ones are ruled by launch
 // and tile effects, which the correction carries.
-bool shapes_the_roofline(const ExpertSection& section, const ExpertShapeCurve& curve) {
+bool is_whole(const ExpertSection& section, const ExpertShapeCurve& curve) {
   const bool wide = std::none_of(section.curves.begin(), section.curves.end(),
                                  [](const auto& c) { return c.parallel == 1; });
-  return curve.slices <= 4 && curve.standing == Standing::informs &&
-         (wide || curve.parallel == 1);
+  return curve.slices <= 4 && (wide || curve.parallel == 1);
+}
+
+bool shapes_the_roofline(const ExpertSection& section, const ExpertShapeCurve& curve) {
+  return curve.standing == Standing::informs && is_whole(section, curve);
 }
 
 Roofline fit_curves(const ExpertSection& section, const Device& device) {
@@ -117,7 +121,9 @@ void set_correction(ExpertSection& section, const Informing& informing,
 
 int count_model_shapes(const ExpertSection& section) {
   std::set<ModelShape> shapes;
-  for (const ExpertShapeCurve& curve : section.curves) shapes.insert(model_shape(curve));
+  for (const ExpertShapeCurve& curve : section.curves) {
+    if (curve.standing == Standing::informs) shapes.insert(model_shape(curve));
+  }
   return static_cast<int>(shapes.size());
 }
 
@@ -133,10 +139,13 @@ Roofline fit_expert_roofline(const ExpertSection& section, const Device& device)
       residuals[model_shape(curve)].push_back(std::log(point.seconds / model.roofline(point)));
     }
   }
-  const auto removed = std::erase_if(kept.curves, [&](const ExpertShapeCurve& curve) {
+  std::erase_if(kept.curves, [&](const ExpertShapeCurve& curve) {
     return is_outlier(residuals[model_shape(curve)]);
   });
-  return removed > 0 && !kept.curves.empty() ? fit_curves(kept, device) : kept.roofline;
+  const bool some = std::any_of(kept.curves.begin(), kept.curves.end(), [&](const auto& curve) {
+    return shapes_the_roofline(kept, curve);
+  });
+  return some ? fit_curves(kept, device) : kept.roofline;
 }
 
 void fit_correction(ExpertSection& section, const Device& device) {
@@ -164,27 +173,36 @@ void fit_correction(ExpertSection& section, const Device& device) {
     return out;
   };
   const std::vector<ResidualWeights> fitted = fit_residuals(informing.points, residuals);
-  std::vector<HeldOutPoint> predicted;
+  std::vector<HeldOutPoint> judged, all;
+  const auto predict = [&](const ExpertModel& others, const ExpertShapeCurve& curve) {
+    if (!is_whole(section, curve)) return;
+    for (std::size_t i = 0; i < curve.tokens.size(); ++i) {
+      const ExpertPoint point = even_point(curve, curve.tokens[i], curve.seconds[i]);
+      all.push_back({curve.tokens[i], others.predict(point), point.seconds});
+      if (shapes_the_roofline(section, curve)) judged.push_back(all.back());
+    }
+  };
   for (std::size_t f = 0; f < folds; ++f) {
     model.roofline = rooflines[f];
     set_correction(model, informing, fitted[f]);
     const ExpertModel others(model, device);
     for (const ExpertShapeCurve& curve : section.curves) {
-      if (fold_of(curve, by_shape) != informing.folds[f] ||
-          !shapes_the_roofline(section, curve)) {
-        continue;
-      }
-      for (std::size_t i = 0; i < curve.tokens.size(); ++i) {
-        const ExpertPoint point = even_point(curve, curve.tokens[i], curve.seconds[i]);
-        predicted.push_back({curve.tokens[i], others.predict(point), point.seconds});
-      }
+      if (fold_of(curve, by_shape) == informing.folds[f]) predict(others, curve);
     }
   }
   set_correction(section, informing, fitted.back());
-  section.shapes_left_out =
-      summarize_held_out(by_shape ? "one model shape left out at a time"
-                                  : "one expert parallelism left out at a time",
-                         predicted);
+  const ExpertModel whole(section, device);
+  for (const ExpertShapeCurve& curve : section.curves) {
+    const ModelShape fold = fold_of(curve, by_shape);
+    const auto& folds_left = informing.folds;
+    const bool left = std::find(folds_left.begin(), folds_left.end(), fold) != folds_left.end();
+    if (!left) predict(whole, curve);  // says nothing about others: never in the model
+  }
+  const std::string method = by_shape ? "one model shape left out at a time"
+                                      : "one expert parallelism left out at a time";
+  section.shapes_left_out = summarize_held_out(method, judged);
+  section.all_left_out =
+      summarize_held_out(method + ", judged by curves that inform no others too", all);
 }
 
 }  // namespace moesim

@@ -15,8 +15,9 @@ namespace moesim {
 
 namespace {
 
-// log of how much slower a curve is that ran by a default tactic, at least.
-constexpr double kUntuned = 0.3;
+// log of how much slower (median) a curve is that ran by a default tactic, at least: as strays.
+constexpr double kUntuned = 0.4;
+constexpr int kWitnesses = 8;
 
 // Every inner point predicted from its two neighbours on the same curve.
 HeldOut leave_points_out(const ExpertSection& section) {
@@ -78,12 +79,23 @@ Standing standing_of(const ExpertShapeCurve& curve, const std::set<ExpertCase>& 
   return alone ? Standing::alone : Standing::informs;
 }
 
-// Of the curves in doubt, those that the others miss as by another tactic.
+// Do enough curves inform of about as many experts to accuse one of them?
+bool is_known(const ExpertSection& section, int experts) {
+  const auto like = std::count_if(
+      section.curves.begin(), section.curves.end(), [&](const ExpertShapeCurve& c) {
+        return c.standing == Standing::informs && !c.weights.empty() &&
+               c.experts <= 2 * experts && experts <= 2 * c.experts;
+      });
+  return like >= kWitnesses;
+}
+
+// Of the curves in doubt, those that the others find too slow, as by another tactic.
 void find_untuned(ExpertSection& section, const std::set<ExpertCase>& shared,
                   const Device& device) {
+  if (section.metric.empty()) return;
   const ExpertModel model(section, device);
   for (ExpertShapeCurve& curve : section.curves) {
-    if (!shared.contains(case_of(curve))) continue;
+    if (!shared.contains(case_of(curve)) || !is_known(section, curve.experts)) continue;
     std::vector<double> slower;
     for (std::size_t i = 0; i < curve.tokens.size(); ++i) {
       const ExpertPoint point = even_point(curve, curve.tokens[i], curve.seconds[i]);

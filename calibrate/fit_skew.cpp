@@ -1,5 +1,6 @@
 #include "calibrate/fit_skew.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <tuple>
@@ -27,6 +28,9 @@ double exponent_of(const std::string& distribution) {
 struct Sample {
   double tokens_per_expert, imbalance, factor;
 };
+
+// Less says nothing about imbalance.
+constexpr double kUneven = 1.5;
 
 // Loads drawn anew in every row of the published tables scatter more than stated ones.
 constexpr std::size_t kFewestDrawn = 8, kFewestStated = 3;
@@ -80,7 +84,8 @@ std::vector<SkewPoint> fit_skew(const ExpertSection& section,
     ExpertPoint uneven = even_point(shape, row.tokens, row.seconds);
     if (row.parallel > 1) {
       // The most loaded rank is timed.
-      if (!curves.empty()) continue;  // a section with plain lanes is judged by them
+      if (!curves.empty()) continue;    // a section with plain lanes is judged by them
+      if (std::isnan(alpha)) continue;  // which rank's load it states is not said
       const RankLoad& load = drawn.of(row, alpha);
       uneven.assignments = load.assignments;
       uneven.active = load.active;
@@ -100,8 +105,12 @@ std::vector<SkewPoint> fit_skew(const ExpertSection& section,
   std::vector<SkewPoint> points;
   for (const auto& [bin, samples] : bins) {
     if (samples.size() < fewest) continue;
+    const auto is_uneven = [](const Sample& s) { return s.imbalance >= kUneven; };
+    const auto uneven = std::count_if(samples.begin(), samples.end(), is_uneven);
+    const bool enough = static_cast<std::size_t>(uneven) >= fewest;
     std::vector<double> means, imbalances, factors;
     for (const Sample& sample : samples) {
+      if (enough && !is_uneven(sample)) continue;  // ranks of one expert say nothing of it
       means.push_back(sample.tokens_per_expert);
       imbalances.push_back(sample.imbalance);
       factors.push_back(sample.factor);

@@ -4,11 +4,11 @@
 #include <cmath>
 #include <span>
 
+#include "sim/base/errors.hpp"
+
 namespace moesim {
 
 namespace {
-
-constexpr double kBlockRows = 128;
 
 using Loads = std::span<double>;
 
@@ -39,35 +39,42 @@ double drain_highest(Loads loads, double units) {
   return left;
 }
 
-// The ranks take turns, one unit each, until all is spread or none can take more.
+// The ranks take turns, one unit each; what a rank cannot take the next ones do. What none can
+// take is left: a load has its limits.
 template <class F>
 void spread(std::vector<double>& loads, int ranks, double units, F&& adjust) {
   const std::size_t each = loads.size() / static_cast<std::size_t>(ranks);
-  double before = units + 1;
-  while (units > 0 && units < before) {
-    before = units;
-    double left = 0;
-    for (int rank = 0; rank < ranks; ++rank) {
-      const double share =
-          std::floor(before / ranks) + (rank < std::fmod(before, ranks) ? 1.0 : 0.0);
-      left += adjust(Loads(loads).subspan(static_cast<std::size_t>(rank) * each, each), share);
-    }
-    units = left;
+  const auto of = [&](int rank) {
+    return Loads(loads).subspan(static_cast<std::size_t>(rank) * each, each);
+  };
+  double left = 0;
+  for (int rank = 0; rank < ranks; ++rank) {
+    const double share = std::floor(units / ranks) + (rank < std::fmod(units, ranks) ? 1 : 0);
+    left += adjust(of(rank), share);
   }
+  for (int rank = 0; rank < ranks && left > 0; ++rank) left = adjust(of(rank), left);
 }
 
 }  // namespace
 
 std::vector<double> draw_loads(const PowerLaw& law, Stream& random) {
+  MOESIM_LAW(law.tokens >= 1 && law.top_k >= 1 && law.top_k <= law.experts && law.ranks >= 1 &&
+                 law.experts % law.ranks == 0,
+             "tokens choose among as many experts as there are, alike on all ranks");
   const double assignments = law.tokens * law.top_k;
   const bool many = assignments > law.experts;
   const double low = many ? 1 : 0.01, high = many ? std::max(1.001, 0.8 * law.tokens) : 2;
+  // Inverse of the distribution at `u`; alpha = 1 is log-uniform.
   const double power = 1 - law.alpha;
   const double from = std::pow(low, power), to = std::pow(high, power);
+  const auto inverse = [&](double u) {
+    if (std::abs(power) < 1e-9) return low * std::pow(high / low, u);
+    return std::pow(from + (to - from) * u, 1 / power);
+  };
   std::vector<double> loads(static_cast<std::size_t>(law.experts));
   double sum = 0;
   for (double& load : loads) {
-    load = std::pow(from + (to - from) * random.uniform(), 1 / power);
+    load = inverse(random.uniform());
     sum += load;
   }
   double total = 0;
@@ -95,14 +102,12 @@ RankLoad power_law_load(const PowerLaw& law) {
         rank.assignments += loads[e];
         rank.active += loads[e] >= 1 ? 1 : 0;
         rank.most_loaded = std::max(rank.most_loaded, loads[e]);
-        rank.padded += kBlockRows * std::ceil(loads[e] / kBlockRows);
       }
       if (rank.assignments > most.assignments) most = rank;
     }
     mean.assignments += most.assignments / kDraws;
     mean.active += most.active / kDraws;
     mean.most_loaded += most.most_loaded / kDraws;
-    mean.padded += most.padded / kDraws;
   }
   return mean;
 }

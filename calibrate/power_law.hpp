@@ -28,7 +28,6 @@ struct RankLoad {
   double assignments = 0;
   double active = 0;       // experts with at least one assignment
   double most_loaded = 0;  // assignments of the busiest expert
-  double padded = 0;       // assignments, each expert's rounded up to blocks of 128 rows
 };
 RankLoad power_law_load(const PowerLaw& law);
 

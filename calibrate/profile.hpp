@@ -87,6 +87,7 @@ struct ExpertSection {
   std::vector<ExpertShapeCurve> curves;
   std::vector<SkewPoint> skew;
   HeldOut shapes_left_out;
+  HeldOut all_left_out;  // the same, judged by curves that inform no others too
   HeldOut points_left_out;
 
   friend bool operator==(const ExpertSection&, const ExpertSection&) = default;

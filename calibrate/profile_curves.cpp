@@ -187,6 +187,7 @@ class CurveReader {
     c.batch = axis(cells[6]);
     c.tokens = axis(cells[7]);
     c.seconds = values(cells[8], 1e-6);
+    if (c.heads < 1) fault("an attention kernel without heads", "a positive number of heads");
     if (s != nullptr && counted(c.seconds.size(), c.batch.size() * c.tokens.size())) {
       s->curves.push_back(c);
     }

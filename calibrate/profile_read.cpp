@@ -226,8 +226,13 @@ class TomlReader {
 
   [[nodiscard]] TunedShapes tuned(const toml::table& s) const {
     TunedShapes shapes;
-    const auto* list = s["tuned"].as_array();
-    if (list == nullptr) return shapes;
+    const toml::node* given = s.get("tuned");
+    if (given == nullptr) return shapes;
+    const auto* list = given->as_array();
+    if (list == nullptr) {
+      fault(*given, "'tuned' is no list", "[[experts, width], ...]");
+      return shapes;
+    }
     for (const auto& item : *list) {
       const auto* pair = item.as_array();
       const bool whole = pair != nullptr && pair->size() == 2;
@@ -262,6 +267,7 @@ class TomlReader {
     }
     section.tuned = tuned(s);
     section.shapes_left_out = held_out(s, "shapes_left_out");
+    section.all_left_out = held_out(s, "all_left_out");
     section.points_left_out = held_out(s, "points_left_out");
     return section;
   }

@@ -22,7 +22,10 @@ ExpertCase case_of(const ExpertShapeCurve& curve) {
 std::set<ExpertCase> share_tactics(const std::vector<const ExpertRow*>& rows) {
   std::map<std::string, std::set<ExpertCase>> files;  // by name, without its ending
   for (const ExpertRow* row : rows) {
-    if (row->key.engine != "trtllm" || !row->key.kernel.starts_with(kTuned)) continue;
+    if (row->key.engine != "trtllm" || !row->key.kernel.starts_with(kTuned) ||
+        row->key.dtype == Dtype::fp8_block) {
+      continue;
+    }
     const ExpertShapeCurve shape = shape_of(*row);
     files[fmt::format("{}_{}_{}", shape.hidden, shape.intermediate, shape.experts)].insert(
         case_of(shape));

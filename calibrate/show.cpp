@@ -81,6 +81,8 @@ std::string show_errors(const std::string& name, const Profile& p) {
     const std::string floor = floor_of(s, p.gpu);
     if (s.shapes_left_out.all.points > 0)
       out += line(name, op, s.key, s.shapes_left_out, floor);
+    if (s.all_left_out.all.points > s.shapes_left_out.all.points)
+      out += line(name, op + "+", s.key, s.all_left_out, floor);
     out += line(name, op + "*", s.key, s.points_left_out, floor);
   }
   for (const GemmSection& s : p.gemms) out += line(name, "gemm", s.key, s.points_left_out);
@@ -118,6 +120,8 @@ std::string show_profile(const Profile& p) {
   for (const std::string& note : p.notes) out += "note: " + note + "\n";
   out +=
       "\nHeld-out errors of predicted / measured - 1. experts: whole model shapes left out;\n"
+      "experts+: judged by curves that inform no others too (other versions, doubtful "
+      "benchmarks);\n"
       "experts*: single points of measured shapes left out; gemm: points between the knots;\n"
       "attention: lengths and heads between the knots, and one batch size left out at a time.\n"
       "small: up to 32 tokens, large: above 1024. noise: median and p90 that the scatter\n"

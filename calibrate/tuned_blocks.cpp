@@ -8,7 +8,7 @@
 namespace moesim {
 
 bool is_tuned_blocks_table(const Table& table) {
-  return table.has("moe_dtype") && !table.has("latency");
+  return table.has("moe_dtype") && !table.has("num_tokens");
 }
 
 std::vector<TunedBlocks> read_tuned_blocks(const Table& table, const std::string& gpu) {

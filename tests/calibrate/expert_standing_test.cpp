@@ -86,14 +86,14 @@ std::vector<ExpertRow> with_shared_tactics(double slow) {
     }
   };
   for (const Layer& layer : kLayers) add(layer, 1);
-  add({4096, 512, 256, 6}, 1);
-  add({4096, 512, 256, 8}, slow);
+  add({4096, 512, 128, 6}, 1);
+  add({4096, 512, 128, 8}, slow);
   return rows;
 }
 
-const ExpertShapeCurve& curve_of(const ExpertSection& section, int experts, int top_k) {
+const ExpertShapeCurve& curve_of(const ExpertSection& section, int width, int top_k) {
   return *std::find_if(section.curves.begin(), section.curves.end(), [&](const auto& curve) {
-    return curve.experts == experts && curve.top_k == top_k;
+    return curve.intermediate == width && curve.top_k == top_k;
   });
 }
 
@@ -126,6 +126,13 @@ TEST_CASE("A list of tuned blocks is read for its GPU, and damage is named with 
   }
 }
 
+TEST_CASE("A table of times with a misspelt column is no list of tuned blocks") {
+  CHECK_FALSE(is_tuned_blocks_table(Table::parse(
+      "t.csv",
+      "system,framework,kernel_source,moe_dtype,num_tokens,num_experts,inter_size,latency_ms\n"
+      "h200_sxm,sglang,triton,bfloat16,1,8,14336,0.1\n")));
+}
+
 TEST_CASE("The shipped list is read whole") {
   const Table table = Table::read(data_folder() / "calibrate" / "tuned_blocks.csv");
   std::size_t lines = 0;
@@ -139,10 +146,11 @@ TEST_CASE("Shapes that share a file of tactics neither inform others nor judge")
   const auto sections = fit_expert_sections(with_shared_tactics(1), {}, kDevice);
   const ExpertSection& section = sections.at(0);
   for (const ExpertShapeCurve& curve : section.curves) {
-    CHECK((curve.standing == Standing::alone) == (curve.experts == 256));
+    CHECK((curve.standing == Standing::alone) == (curve.intermediate == 512));
     CHECK((curve.standing == Standing::alone) == curve.weights.empty());
   }
   CHECK(section.shapes_left_out.all.points == 14 * std::size(kLayers));
+  CHECK(section.all_left_out.all.points == 14 * (std::size(kLayers) + 2));
   // SGLang's benchmark keeps no such files.
   auto others = with_shared_tactics(1);
   for (ExpertRow& row : others) row.key.engine = "sglang";
@@ -153,20 +161,31 @@ TEST_CASE("Shapes that share a file of tactics neither inform others nor judge")
 TEST_CASE("Of shapes in doubt the one that ran untuned does not price itself") {
   const auto sections = fit_expert_sections(with_shared_tactics(3), {}, kDevice);
   const ExpertSection& section = sections.at(0);
-  CHECK(curve_of(section, 256, 6).standing == Standing::alone);
-  CHECK(curve_of(section, 256, 8).standing == Standing::untuned);
+  CHECK(curve_of(section, 512, 6).standing == Standing::alone);
+  CHECK(curve_of(section, 512, 8).standing == Standing::untuned);
   auto profile = std::make_shared<Profile>();
   profile->gpu = "h200-sxm";
   profile->engine = "trtllm";
   profile->experts = sections;
   const ExpertCurve curve = CostModel(profile).experts(
-      {.hidden = 4096, .intermediate = 512, .experts = 256, .top_k = 8});
-  const ExpertShapeCurve& wrong = curve_of(section, 256, 8);
+      {.hidden = 4096, .intermediate = 512, .experts = 128, .top_k = 8});
+  const ExpertShapeCurve& wrong = curve_of(section, 512, 8);
   const ExpertPoint point = even_point(wrong, 1024, 0);
   const double time = curve.time({point.assignments, point.active, 0}).value;
   CHECK(time == Approx(interpolate(wrong, 1024) / 3).epsilon(0.15));
   CHECK(curve.estimate({point.assignments, point.active, 0}).provenance ==
         Provenance::extrapolated);
+}
+
+TEST_CASE("Where too few others are known nobody is accused") {
+  // One layer beside the pair: no correction, so nothing to judge by.
+  std::vector<ExpertRow> rows = with_shared_tactics(3);
+  std::erase_if(rows, [](const ExpertRow& row) {
+    return row.intermediate != 512 && row.intermediate != kLayers[0].intermediate;
+  });
+  const auto sections = fit_expert_sections(rows, {}, kDevice);
+  CHECK(sections.at(0).metric.empty());
+  CHECK(curve_of(sections.at(0), 512, 8).standing == Standing::alone);
 }
 
 TEST_CASE("A file's name is taken by all that begins like it") {

@@ -164,7 +164,7 @@ TEST_CASE("Shapes left out: most main sections are within 2 % (median) and 10 % 
   // Gated experts of H100, H200 and B200 in fp8, fp8_block and bf16, each kernel under the
   // engine that it was timed in. The rest is printed: see calibrate/README.md for what is known
   // of its causes.
-  int sections = 0, within = 0;
+  int sections = 0, within = 0, with_all = 0;
   for (const std::string gpu : {"h100-sxm", "h200-sxm", "b200-sxm"}) {
     for (const char* engine : {"sglang", "trtllm", "vllm"}) {
       const auto profile = load_profile(gpu + "/" + engine);
@@ -174,6 +174,8 @@ TEST_CASE("Shapes left out: most main sections are within 2 % (median) and 10 % 
         const ErrorSummary& error = s.shapes_left_out.all;
         if (!main || !s.gated || error.points < 100 || s.key.engine != engine) continue;
         ++sections;
+        const ErrorSummary& all = s.all_left_out.all;
+        with_all += all.median <= 0.02 && all.p90 <= 0.10 ? 1 : 0;
         if (error.median <= 0.02 && error.p90 <= 0.10) {
           ++within;
           continue;
@@ -184,14 +186,20 @@ TEST_CASE("Shapes left out: most main sections are within 2 % (median) and 10 % 
       }
     }
   }
+  std::cout << within << " of " << sections << " main sections are within the bar, " << with_all
+            << " when curves that inform no others judge too\n";
   CHECK(sections == 27);
   CHECK(within >= 19);
+  CHECK(with_all >= 17);
 }
 
 TEST_CASE("Points left out: dense tables of attention and GEMMs are within 5 % and 15 %") {
-  // Of the GPUs with the main profiles, tables of 5,000 points and more; the rest is printed.
+  // Tables of 5,000 points and more; A100's and L40S's GEMMs and L40S's attention are short of
+  // it (calibrate/README.md), which is printed like the small tables that are.
   int dense = 0;
-  for (const std::string gpu : {"h100-sxm", "h200-sxm", "b200-sxm", "gb200"}) {
+  for (const std::string gpu :
+       {"h100-sxm", "h200-sxm", "b200-sxm", "gb200", "a100-sxm", "l40s"}) {
+    const bool known_short = gpu == "a100-sxm" || gpu == "l40s";
     const auto profile = load_profile(gpu + "/vllm");
     const auto check = [&](const KernelKey& key, const ErrorSummary& error) {
       const bool within = error.median <= 0.05 && error.p90 <= 0.15;
@@ -201,8 +209,12 @@ TEST_CASE("Points left out: dense tables of attention and GEMMs are within 5 % a
                   << " %, p90 " << 100 * error.p90 << " %\n";
       }
       if (error.points < 5000) return;
-      ++dense;
       INFO(gpu << " " << key.kernel << " " << to_text(key.dtype));
+      if (known_short) {
+        CHECK_NOFAIL(within);
+        return;
+      }
+      ++dense;
       CHECK(within);
     };
     for (const GemmSection& s : profile->gemms) check(s.key, s.points_left_out.all);

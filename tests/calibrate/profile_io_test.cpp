@@ -73,6 +73,17 @@ TEST_CASE("A damaged profile is refused with file and line") {
              Contains("sglang.csv:"));
   CHECK_THAT(complaint([](auto&, auto& csv) { csv.resize(csv.rfind("\nattention") + 1); }),
              Contains("truncated"));
+  CHECK_THAT(complaint([](auto& toml, auto&) { replace(toml, "tuned = [", "tuned = 5 # ["); }),
+             Contains("sglang.toml:"));
+  CHECK_THAT(complaint([](auto& toml, auto&) { replace(toml, "  [8, ", "  [0, "); }),
+             Contains("sglang.toml:") && Contains("tuned"));
+  CHECK_THAT(complaint([](auto&, auto& csv) {
+               const auto line = csv.find("\nexperts,");
+               auto cell = line;
+               for (int comma = 0; comma < 9; ++comma) cell = csv.find(',', cell + 1);
+               csv.insert(cell + 1, "dubious");
+             }),
+             Contains("sglang.csv:") && Contains("standing"));
   for (const char* value : {",nan ", ",-5 ", ",0 ", ",x "}) {
     CHECK_THAT(complaint([&](auto&, auto& csv) {
                  const auto line = csv.find("\nexperts,");

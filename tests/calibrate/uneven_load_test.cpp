@@ -1,4 +1,5 @@
-// Uneven loads on one GPU: what the skew term and the count of active experts are worth.
+// Uneven loads on one GPU: what the skew term and the count of active experts are worth. The
+// skew term's few numbers per kernel come from these very rows; the curves do not.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -64,7 +65,7 @@ Errors errors_of(const std::vector<ExpertRow>& rows, const CostModel& costs) {
       load->second =
           power_law_load({row.tokens, static_cast<double>(row.top_k), row.experts, 1, alpha});
     }
-    const auto& [assignments, active, most_loaded, padded] = load->second;
+    const auto& [assignments, active, most_loaded] = load->second;
     const auto error = [&](const ExpertLoad& as) {
       return std::abs(curve->second.time(as).value / row.seconds - 1);
     };

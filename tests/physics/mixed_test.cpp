@@ -74,8 +74,8 @@ TEST_CASE("a rank computes as long as its own GPUs do, and a step waits for the 
   REQUIRE(instance.steps() == 1);
   const std::vector<double>& busy = instance.model().attention_seconds();
   for (std::size_t g = 0; g < 16; ++g) CHECK(busy[g] == Approx(g < 8 ? fast : slow));
-  const auto attention = walk->result("test").summary.find(MetricId::attention_time);
-  CHECK(attention->max == Approx(slow));
+  const Result result = walk->result("test");
+  CHECK(result.summary.find(MetricId::attention_time)->max == Approx(slow));
 }
 
 TEST_CASE("a rank with GPUs of two kinds is as slow as the slower kind") {
