@@ -216,6 +216,11 @@ Fit fit_profile(const std::vector<std::filesystem::path>& tables, const FitOptio
   profile.provenance = options.provenance;
   profile.host = engine_host(options.engine);
   const Rows rows = read_all(tables, {profile.gpu, options.engine, options.provenance}, fit);
+  if (fit.used == 0 && !rows.tuned.empty()) {
+    throw InputError("a list of tuned blocks says for which experts, not how long they take",
+                     "a table of expert times beside it",
+                     "see calibrate/README.md for the layouts");
+  }
   if (fit.used == 0) {
     throw InputError(fmt::format("the tables hold no usable row for {}", profile.gpu),
                      "rows whose 'system' is this GPU", "");

@@ -115,7 +115,7 @@ std::string show_profile(const Profile& p) {
   out += machine_lines(p);
   out += fmt::format(
       "expert curves     {} exact shapes: {} inform others, {} price their own shape alone; "
-      "{} more ran untuned\n",
+      "{} more probably ran untuned\n",
       curves[0] + curves[1], curves[0], curves[1], curves[2]);
   for (const std::string& note : p.notes) out += "note: " + note + "\n";
   out +=

@@ -6,6 +6,7 @@
 
 #include "calibrate/cost_model.hpp"
 #include "calibrate/expert_model.hpp"
+#include "calibrate/fit.hpp"
 #include "calibrate/fit_experts.hpp"
 #include "calibrate/profiles.hpp"
 #include "calibrate/shared_tactics.hpp"
@@ -131,6 +132,12 @@ TEST_CASE("A table of times with a misspelt column is no list of tuned blocks") 
       "t.csv",
       "system,framework,kernel_source,moe_dtype,num_tokens,num_experts,inter_size,latency_ms\n"
       "h200_sxm,sglang,triton,bfloat16,1,8,14336,0.1\n")));
+}
+
+TEST_CASE("A list of tuned blocks alone makes no profile") {
+  CHECK_THROWS_WITH(fit_profile({data_folder() / "calibrate" / "tuned_blocks.csv"},
+                                {"h200-sxm", "sglang", Provenance::imported}),
+                    Catch::Contains("a table of expert times beside it"));
 }
 
 TEST_CASE("The shipped list is read whole") {
