@@ -72,22 +72,26 @@ std::vector<ExpertSection> own_or_borrowed(const std::vector<ExpertRow>& own,
 // Says which measured shapes are priced by others.
 void note_untuned(Profile& profile) {
   for (const ExpertSection& section : profile.experts) {
-    std::string shapes;
+    std::vector<std::string> shapes;
     int lanes = 0;
     for (const ExpertShapeCurve& c : section.curves) {
       if (c.standing != Standing::untuned) continue;
       if (c.parallel > 1) {
         ++lanes;
-        continue;
+      } else {
+        shapes.push_back(
+            fmt::format("{} experts of {} x {}", c.experts, c.hidden, c.intermediate));
       }
-      shapes += fmt::format("{}{} experts of {} x {}", shapes.empty() ? "" : ", ", c.experts,
-                            c.hidden, c.intermediate);
     }
     if (shapes.empty() && lanes == 0) continue;
+    std::string what = fmt::format("{}", fmt::join(shapes, ", "));
+    if (lanes > 0) {
+      what +=
+          fmt::format("{}{} lanes of expert parallelism", what.empty() ? "" : " and ", lanes);
+    }
     profile.notes.push_back(fmt::format(
-        "{} {}: priced by other shapes, as their benchmark probably ran them untuned: {}{}{}",
-        section.key.kernel, to_text(section.key.dtype), shapes, shapes.empty() ? "" : " and ",
-        fmt::format("{} lanes of expert parallelism", lanes)));
+        "{} {}: priced by other shapes, as their benchmark probably ran them untuned: {}",
+        section.key.kernel, to_text(section.key.dtype), what));
   }
 }
 

@@ -127,12 +127,20 @@ std::vector<ExpertRow> read_expert_rows(const Table& table, const std::string& g
     bool whole = true;
     for (std::size_t c = 0; c < columns.size(); ++c) {
       number[c] = table.number(i, columns[c]);
-      if (!(number[c] > 0) || !std::isfinite(number[c])) {
+      const double least = columns[c] == latency ? 0 : 1;
+      if (!(number[c] > 0 && number[c] >= least) || !std::isfinite(number[c])) {
         wrong.error(table.place(i),
                     fmt::format("'{}' is no time or size", table.text(i, columns[c])),
                     "a positive number");
         whole = false;
       }
+    }
+    if (whole && (number[3] > number[4] || std::fmod(number[4], number[6]) != 0)) {
+      wrong.error(table.place(i),
+                  fmt::format("{:g} of {:g} experts per token over {:g} GPUs", number[3],
+                              number[4], number[6]),
+                  "topk <= num_experts, and moe_ep_size a divisor of num_experts");
+      whole = false;
     }
     if (!whole) continue;
     ExpertRow row;

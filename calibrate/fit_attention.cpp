@@ -130,10 +130,13 @@ namespace {
 std::vector<HeldOutPoint> leave_batches_out(const AttentionSection& section,
                                             const Device& device) {
   std::vector<HeldOutPoint> held;
+  AttentionSection rest;
+  rest.op = section.op;
+  rest.key = section.key;
+  rest.roofline = section.roofline;
   for (const AttentionCurveData& curve : section.curves) {
     const std::size_t lengths = curve.tokens.size();
     for (std::size_t b = 1; b + 1 < curve.batch.size(); ++b) {
-      AttentionSection rest = section;
       rest.curves = {curve};
       AttentionCurveData& left = rest.curves.front();
       const auto first = static_cast<std::ptrdiff_t>(b * lengths);

@@ -104,6 +104,30 @@ Informing informing_points(const ExpertSection& section) {
   return all;
 }
 
+// Of the folds one after another. Curves of none of them inform nobody: the model of all, which
+// they are not in, is theirs.
+std::size_t fold_number(const Informing& informing, const ModelShape& fold) {
+  const auto found = std::lower_bound(informing.folds.begin(), informing.folds.end(), fold);
+  const bool known = found != informing.folds.end() && *found == fold;
+  return static_cast<std::size_t>(
+      std::distance(informing.folds.begin(), known ? found : informing.folds.end()));
+}
+
+struct LeftOut {
+  std::vector<HeldOutPoint> judged, all;
+
+  // The points of a curve, predicted by `others`.
+  void add(const ExpertSection& section, const ExpertModel& others,
+           const ExpertShapeCurve& curve) {
+    if (!is_whole(section, curve)) return;
+    for (std::size_t i = 0; i < curve.tokens.size(); ++i) {
+      const ExpertPoint point = even_point(curve, curve.tokens[i], curve.seconds[i]);
+      all.push_back({curve.tokens[i], others.predict(point), point.seconds});
+      if (shapes_the_roofline(section, curve)) judged.push_back(all.back());
+    }
+  }
+};
+
 void set_correction(ExpertSection& section, const Informing& informing,
                     const ResidualWeights& weights) {
   section.metric = residual_metric().name;
@@ -153,7 +177,7 @@ void fit_correction(ExpertSection& section, const Device& device) {
   const Informing informing = informing_points(section);
   const std::size_t folds = informing.folds.size();
   if (folds < 3) return;
-  std::vector<Roofline> rooflines;
+  std::vector<Roofline> rooflines;  // without each fold; the last: of all
   for (const ModelShape& fold : informing.folds) {
     ExpertSection rest = section;
     std::erase_if(rest.curves, [&](const ExpertShapeCurve& curve) {
@@ -161,10 +185,11 @@ void fit_correction(ExpertSection& section, const Device& device) {
     });
     rooflines.push_back(fit_expert_roofline(rest, device));
   }
+  rooflines.push_back(section.roofline);
   ExpertSection model = section;
   const auto residuals = [&](int without) {
     model.roofline =
-        without < 0 ? section.roofline : rooflines[static_cast<std::size_t>(without)];
+        without < 0 ? rooflines.back() : rooflines[static_cast<std::size_t>(without)];
     const ExpertModel base(model, device);
     std::vector<double> out;
     for (const ExpertPoint& point : informing.work) {
@@ -173,36 +198,22 @@ void fit_correction(ExpertSection& section, const Device& device) {
     return out;
   };
   const std::vector<ResidualWeights> fitted = fit_residuals(informing.points, residuals);
-  std::vector<HeldOutPoint> judged, all;
-  const auto predict = [&](const ExpertModel& others, const ExpertShapeCurve& curve) {
-    if (!is_whole(section, curve)) return;
-    for (std::size_t i = 0; i < curve.tokens.size(); ++i) {
-      const ExpertPoint point = even_point(curve, curve.tokens[i], curve.seconds[i]);
-      all.push_back({curve.tokens[i], others.predict(point), point.seconds});
-      if (shapes_the_roofline(section, curve)) judged.push_back(all.back());
-    }
-  };
-  for (std::size_t f = 0; f < folds; ++f) {
+  LeftOut left;
+  for (std::size_t f = 0; f <= folds; ++f) {
     model.roofline = rooflines[f];
     set_correction(model, informing, fitted[f]);
     const ExpertModel others(model, device);
     for (const ExpertShapeCurve& curve : section.curves) {
-      if (fold_of(curve, by_shape) == informing.folds[f]) predict(others, curve);
+      if (fold_number(informing, fold_of(curve, by_shape)) == f)
+        left.add(section, others, curve);
     }
   }
   set_correction(section, informing, fitted.back());
-  const ExpertModel whole(section, device);
-  for (const ExpertShapeCurve& curve : section.curves) {
-    const ModelShape fold = fold_of(curve, by_shape);
-    const auto& folds_left = informing.folds;
-    const bool left = std::find(folds_left.begin(), folds_left.end(), fold) != folds_left.end();
-    if (!left) predict(whole, curve);  // says nothing about others: never in the model
-  }
   const std::string method = by_shape ? "one model shape left out at a time"
                                       : "one expert parallelism left out at a time";
-  section.shapes_left_out = summarize_held_out(method, judged);
+  section.shapes_left_out = summarize_held_out(method, left.judged);
   section.all_left_out =
-      summarize_held_out(method + ", judged by curves that inform no others too", all);
+      summarize_held_out(method + ", judged by curves that inform no others too", left.all);
 }
 
 }  // namespace moesim

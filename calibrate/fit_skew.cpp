@@ -56,6 +56,22 @@ class Drawn {
   std::map<std::tuple<double, int, int, int, double>, RankLoad> loads_;
 };
 
+// Medians over a bin's uneven samples, where they are enough: ranks of one expert say nothing
+// of imbalance.
+SkewPoint skew_point(const std::vector<Sample>& samples, std::size_t fewest) {
+  const auto is_uneven = [](const Sample& s) { return s.imbalance >= kUneven; };
+  const auto uneven = std::count_if(samples.begin(), samples.end(), is_uneven);
+  const bool enough = static_cast<std::size_t>(uneven) >= fewest;
+  std::vector<double> means, imbalances, factors;
+  for (const Sample& sample : samples) {
+    if (enough && !is_uneven(sample)) continue;
+    means.push_back(sample.tokens_per_expert);
+    imbalances.push_back(sample.imbalance);
+    factors.push_back(sample.factor);
+  }
+  return {quantile(means, 0.5), quantile(imbalances, 0.5), quantile(factors, 0.5)};
+}
+
 }  // namespace
 
 std::vector<SkewPoint> fit_skew(const ExpertSection& section,
@@ -94,28 +110,18 @@ std::vector<SkewPoint> fit_skew(const ExpertSection& section,
     }
     const auto curve = curves.find(id_of(shape));
     if (curve == curves.end()) continue;
-    if (states_its_load(row)) fewest = kFewestStated;
     const bool stated = states_its_load(row);
+    if (stated) fewest = kFewestStated;
+    const RankLoad load =
+        stated ? RankLoad{0, row.active, row.most_loaded} : drawn.of(row, alpha);
     const double even = model.roofline(uneven);
-    uneven.active = stated ? row.active : drawn.of(row, alpha).active;
-    add(uneven.assignments / uneven.active,
-        stated ? row.most_loaded : drawn.of(row, alpha).most_loaded, row.seconds,
+    uneven.active = load.active;
+    add(uneven.assignments / uneven.active, load.most_loaded, row.seconds,
         interpolate(*curve->second, row.tokens) * model.roofline(uneven) / even);
   }
   std::vector<SkewPoint> points;
   for (const auto& [bin, samples] : bins) {
-    if (samples.size() < fewest) continue;
-    const auto is_uneven = [](const Sample& s) { return s.imbalance >= kUneven; };
-    const auto uneven = std::count_if(samples.begin(), samples.end(), is_uneven);
-    const bool enough = static_cast<std::size_t>(uneven) >= fewest;
-    std::vector<double> means, imbalances, factors;
-    for (const Sample& sample : samples) {
-      if (enough && !is_uneven(sample)) continue;  // ranks of one expert say nothing of it
-      means.push_back(sample.tokens_per_expert);
-      imbalances.push_back(sample.imbalance);
-      factors.push_back(sample.factor);
-    }
-    points.push_back({quantile(means, 0.5), quantile(imbalances, 0.5), quantile(factors, 0.5)});
+    if (samples.size() >= fewest) points.push_back(skew_point(samples, fewest));
   }
   return points;
 }

@@ -98,7 +98,7 @@ void Timer::replay() {
     check(cudaGraphLaunch(graph_.get(), session_.stream), "launching a graph");
     return;
   }
-  for (int i = 0; i < runs_; ++i) work_.enqueue(session_.stream, turn_++ % work_.copies());
+  for (int i = 0; i < runs_; ++i) work_.enqueue(session_.stream, turn_++);
 }
 
 std::vector<double> Timer::sample(int count) {

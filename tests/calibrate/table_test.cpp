@@ -30,6 +30,15 @@ TEST_CASE("Empty, ragged and truncated tables are refused with file and line") {
                     Catch::Contains("r.csv:3"));
 }
 
+TEST_CASE("Experts that cannot be chosen or shared out so are refused with file and line") {
+  const std::string start = "h200_sxm,trtllm,1,x,bfloat16,";
+  for (const char* sizes :
+       {"1,2048,512,9,8,1,1", "1,2048,512,2,8,1,3", "0.5,2048,512,2,8,1,1"}) {
+    const Table t = Table::parse("k.csv", kExperts + start + sizes + ",power_law_1.2,0.3,ok\n");
+    CHECK_THROWS_WITH(read_expert_rows(t, "h200-sxm"), Catch::Contains("k.csv:2"));
+  }
+}
+
 TEST_CASE("NaN, zero and negative times are refused with file and line") {
   for (const char* latency : {"nan", "0", "-1", "", "fast"}) {
     const Table t =
